@@ -1,0 +1,137 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Text.RegularExpressions;
+using Microsoft.CodeAnalysis;
+
+namespace Toolkit.Notebook;
+
+/// <summary>Turns exceptions and compiler messages into <see cref="CellError"/>s: the sources of all cells so far are known here.</summary>
+internal sealed partial class ErrorReport(Func<int, string?> sourceOfCell)
+{
+    private const string PathPrefix = "cell ";
+
+    public static string PathOf(int cell) => $"{PathPrefix}{cell}";
+
+    public CellError OfCompilation(int cell, IEnumerable<Diagnostic> diagnostics)
+    {
+        var lines = new List<string>();
+        var errors = diagnostics.Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error).ToArray();
+        foreach (var error in errors)
+        {
+            var position = error.Location.GetLineSpan().StartLinePosition;
+            lines.Add($"Cell {cell}, line {position.Line + 1}, column {position.Character + 1}: {error.Id}: {error.GetMessage()}");
+            if (SourceLine(cell, position.Line + 1) is { } source)
+            {
+                lines.Add($"    {source}");
+                lines.Add($"    {Underline(source, position.Character)}");
+            }
+        }
+
+        var first = errors[0];
+        return new CellError(CellErrorKind.Compilation, first.Id, first.GetMessage(), cell, first.Location.GetLineSpan().StartLinePosition.Line + 1, lines);
+    }
+
+    public CellError OfException(int cell, Exception thrown, CellErrorKind kind = CellErrorKind.Exception)
+    {
+        var exception = Unwrap(thrown);
+        var lines = new List<string>();
+        var place = Describe(exception, cell, lines, "");
+        var depth = 0;
+        for (var inner = exception.InnerException; inner is not null && depth++ < 8; inner = inner.InnerException)
+        {
+            Describe(inner, cell, lines, "caused by ");
+        }
+
+        return new CellError(kind, exception.GetType().FullName ?? exception.GetType().Name, exception.Message, cell, place, lines);
+    }
+
+    public static CellError OfTimeout(int cell, TimeSpan limit, bool abandoned)
+    {
+        var message = $"The cell ran longer than the limit of {limit.TotalSeconds:0.###} s and was {(abandoned ? "abandoned: it did not heed the token Interrupted" : "interrupted")}.";
+        return new CellError(CellErrorKind.Timeout, "TimeoutException", message, cell, 0, [$"Cell {cell}: {message}"]);
+    }
+
+    public static CellError OfInterrupt(int cell) =>
+        new(CellErrorKind.Interrupted, "OperationCanceledException", "The cell was interrupted.", cell, 0, [$"Cell {cell}: interrupted."]);
+
+    private static Exception Unwrap(Exception exception) => exception switch
+    {
+        AggregateException { InnerExceptions.Count: 1 } aggregate => Unwrap(aggregate.InnerExceptions[0]),
+        TargetInvocationException { InnerException: { } inner } => Unwrap(inner),
+        _ => exception,
+    };
+
+    private int Describe(Exception exception, int cell, List<string> lines, string prefix)
+    {
+        var frames = new StackTrace(exception, fNeedFileInfo: true).GetFrames();
+        var places = frames.Select(frame => (Cell: CellOf(frame), Line: frame.GetFileLineNumber(), Frame: frame)).ToArray();
+        var inCell = places.FirstOrDefault(place => place.Cell == cell && place.Line > 0);
+        var top = Array.FindIndex(places, place => place.Cell > 0 && place.Line > 0);
+        var at = inCell.Line > 0 ? $"Cell {cell}, line {inCell.Line}" : $"Cell {cell}";
+        lines.Add($"{(prefix.Length > 0 ? prefix : $"{at}: ")}{exception.GetType().FullName}: {exception.Message}");
+        if (inCell.Line > 0 && SourceLine(cell, inCell.Line) is { } source)
+        {
+            lines.Add($"    {source.Trim()}");
+        }
+
+        var collapsed = 0;
+        for (var i = 0; i < places.Length; i++)
+        {
+            if (places[i].Cell == 0)
+            {
+                collapsed++;
+                continue;
+            }
+
+            AddCollapsed(lines, collapsed, top == i ? frames[Math.Max(0, i - 1)] : null);
+            collapsed = 0;
+            lines.Add($"  at {NameOf(places[i].Frame)} in cell {places[i].Cell}, line {places[i].Line}");
+        }
+
+        return inCell.Line;
+    }
+
+    private static void AddCollapsed(List<string> lines, int count, StackFrame? called)
+    {
+        if (count > 0)
+        {
+            var method = called?.GetMethod();
+            lines.Add($"  ({count} frame{(count == 1 ? "" : "s")} of libraries{(method is null ? "" : $", entered through {method.DeclaringType?.Name}.{method.Name}")})");
+        }
+    }
+
+    private static int CellOf(StackFrame frame)
+    {
+        var file = Path.GetFileName(frame.GetFileName());
+        return file is not null && file.StartsWith(PathPrefix, StringComparison.Ordinal) && int.TryParse(file.AsSpan(PathPrefix.Length), out var cell) ? cell : 0;
+    }
+
+    private static string NameOf(StackFrame frame)
+    {
+        var method = frame.GetMethod();
+        var name = method?.Name is "MoveNext" ? method.DeclaringType?.Name ?? "" : method?.Name ?? "";
+        if (name.Contains("<<Initialize>>b__", StringComparison.Ordinal))
+        {
+            return "a lambda";
+        }
+
+        if (name.Contains("<<Initialize>>", StringComparison.Ordinal))
+        {
+            return "the cell";
+        }
+
+        return GeneratedName().Match(name) is { Success: true } match ? match.Groups[1].Value : name;
+    }
+
+    private string? SourceLine(int cell, int line)
+    {
+        var lines = sourceOfCell(cell)?.Split('\n');
+        return lines is not null && line >= 1 && line <= lines.Length ? lines[line - 1].TrimEnd('\r') : null;
+    }
+
+    private static string Underline(string source, int column) =>
+        string.Concat(source.Take(column).Select(character => character == '\t' ? '\t' : ' ')) + "^";
+
+    [GeneratedRegex("<([A-Za-z_][A-Za-z0-9_]*)>")]
+    private static partial Regex GeneratedName();
+}

@@ -1,0 +1,154 @@
+using System.Text.RegularExpressions;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp.Scripting;
+using Microsoft.CodeAnalysis.Scripting;
+using Toolkit.Display;
+
+namespace Toolkit.Notebook;
+
+/// <summary>
+/// One C# scripting session: <see cref="RunCell"/> commands in, <see cref="SessionEvent"/>s out. Cells share variables, types and usings.
+/// The headless runner, a Jupyter kernel and a REPL are adapters over this. One session at a time: it holds the console and the display host.
+/// </summary>
+public sealed partial class ScriptSession : IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly SessionThread _thread = new();
+    private readonly Dictionary<int, string> _sources = [];
+    private readonly ErrorReport _errors;
+    private readonly SessionGlobals _globals;
+    private readonly ConsoleCapture _capture;
+    private readonly IDisplayHost _previousHost;
+    private CancellationTokenSource _interrupt = new();
+    private Action<SessionEvent>? _sink;
+    private ScriptState<object>? _state;
+    private bool _abandoned;
+
+    /// <summary>Starts a session: console output and displays of this process go to it until it is disposed.</summary>
+    public ScriptSession()
+    {
+        _errors = new ErrorReport(_sources.GetValueOrDefault);
+        _globals = new SessionGlobals(() => _interrupt.Token);
+        _previousHost = Output.Host;
+        Output.Host = new SessionHost(this);
+        _capture = new ConsoleCapture((stream, text) => Raise(new TextWritten(stream, text)));
+    }
+
+    /// <summary>How long a cell that was told to stop may take before it is abandoned.</summary>
+    public TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Runs one cell. Events arrive on <paramref name="sink"/>, one at a time; later output of background work still goes to the latest sink.</summary>
+    /// <param name="cell">The command.</param>
+    /// <param name="sink">Receives the events in order.</param>
+    /// <param name="timeout">The longest the cell may take; null for no limit.</param>
+    /// <param name="cancellation">Interrupts the cell: the cell's <c>Interrupted</c> token is cancelled and its end is awaited.</param>
+    /// <returns>The error that ended the cell, or null.</returns>
+    public async Task<CellError?> Run(RunCell cell, Action<SessionEvent> sink, TimeSpan? timeout = null, CancellationToken cancellation = default)
+    {
+        ObjectDisposedException.ThrowIf(_abandoned, this);
+        _sources[cell.Cell] = cell.Code;
+        lock (_gate)
+        {
+            _sink = sink;
+        }
+
+        _interrupt = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var error = await RunWithin(cell, timeout, cancellation).ConfigureAwait(false);
+        if (error is not null)
+        {
+            Raise(new CellFailed(error));
+        }
+
+        if (_abandoned)
+        {
+            lock (_gate)
+            {
+                _sink = null;
+            }
+        }
+
+        return error;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _capture.Dispose();
+        Output.Host = _previousHost;
+        lock (_gate)
+        {
+            _sink = null;
+        }
+
+        _thread.Dispose();
+    }
+
+    private async Task<CellError?> RunWithin(RunCell cell, TimeSpan? timeout, CancellationToken cancellation)
+    {
+        var running = _thread.Start(() => Execute(cell));
+        if (timeout is { } limit && !await EndsWithin(running, limit).ConfigureAwait(false) && !cancellation.IsCancellationRequested)
+        {
+            await _interrupt.CancelAsync().ConfigureAwait(false);
+            _abandoned = !await EndsWithin(running, Grace).ConfigureAwait(false);
+            return ErrorReport.OfTimeout(cell.Cell, limit, _abandoned);
+        }
+
+        var error = await running.ConfigureAwait(false);
+        return cancellation.IsCancellationRequested && error is null or { Kind: CellErrorKind.Interrupted } ? ErrorReport.OfInterrupt(cell.Cell) : error;
+    }
+
+    private static async Task<bool> EndsWithin(Task task, TimeSpan limit) => await Task.WhenAny(task, Task.Delay(limit)).ConfigureAwait(false) == task;
+
+    private async Task<CellError?> Execute(RunCell cell)
+    {
+        try
+        {
+            var options = ScriptReferences.Options.WithFilePath(ErrorReport.PathOf(cell.Cell));
+            var code = KnownPackage().Replace(cell.Code, match => "//" + match.Value[Math.Min(2, match.Length)..]);
+            var script = _state is null ? CSharpScript.Create<object>(code, options, typeof(SessionGlobals)) : _state.Script.ContinueWith<object>(code, options);
+            var diagnostics = script.Compile();
+            if (diagnostics.Any(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error))
+            {
+                return _errors.OfCompilation(cell.Cell, diagnostics);
+            }
+
+            _state = await (_state is null ? script.RunAsync(_globals, _ => true) : script.RunFromAsync(_state, _ => true));
+            if (_state.Exception is { } exception)
+            {
+                var interrupted = exception is OperationCanceledException && _interrupt.IsCancellationRequested;
+                return _errors.OfException(cell.Cell, exception, interrupted ? CellErrorKind.Interrupted : CellErrorKind.Exception);
+            }
+
+            if (_state.ReturnValue is not (null or DisplayHandle))
+            {
+                Raise(new ResultProduced(Formatter.Format(_state.ReturnValue)));
+            }
+
+            return null;
+        }
+        catch (Exception error)
+        {
+            // A formatter that throws, or the compiler itself: still the cell's failure, never the host's.
+            return _errors.OfException(cell.Cell, error);
+        }
+    }
+
+    private void Raise(SessionEvent happened)
+    {
+        lock (_gate)
+        {
+            _sink?.Invoke(happened);
+        }
+    }
+
+    // Notebooks that also run in .NET Interactive begin with a package reference to what is here already.
+    [GeneratedRegex("^#(r\\s+\"nuget:\\s*(Toolkit|TorchSharp|libtorch|Plotly\\.NET|Spectre\\.Console)[^\"\\n]*\"|!(csharp|c#|cs))", RegexOptions.Multiline)]
+    private static partial Regex KnownPackage();
+
+    private sealed class SessionHost(ScriptSession session) : IDisplayHost
+    {
+        public void Display(MimeBundle bundle, string displayId, bool update) => session.Raise(new ValueDisplayed(bundle, displayId, update));
+
+        public void Write(string text) => session.Raise(new TextWritten("stdout", text));
+    }
+}
