@@ -7,6 +7,8 @@ public static class Formatter
 {
     private static readonly ConcurrentDictionary<Type, Func<object, MimeBundle>> Registered = new();
 
+    static Formatter() => RecordFormats.Register();
+
     /// <summary>Registers how values of <typeparamref name="T"/> are shown; a later registration replaces an earlier one.</summary>
     public static void Register<T>(Func<T, MimeBundle> format) => Registered[typeof(T)] = value => format((T)value);
 
@@ -19,7 +21,7 @@ public static class Formatter
     {
         switch (value)
         {
-            case null: return MimeBundle.Text("null");
+            case null: return MimeBundle.Of("<pre>null</pre>", "null");
             case MimeBundle bundle: return bundle;
             case IDisplayable displayable: return displayable.ToMimeBundle();
         }

@@ -13,6 +13,9 @@ public sealed record MimeBundle(IReadOnlyDictionary<string, string> Parts)
     /// <summary>Whether the HTML draws with plotly.js: a host embeds the library once in a document, before the first such output.</summary>
     public bool NeedsPlotly { get; init; }
 
+    /// <summary>How far a live output is, from 0 to 1; null for an output that is final. A host that cannot replace outputs skips most of the others.</summary>
+    public double? Completion { get; init; }
+
     /// <summary>The HTML fragment, or null where there is none.</summary>
     public string? Html => Parts.GetValueOrDefault(HtmlType);
 

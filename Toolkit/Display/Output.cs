@@ -18,6 +18,29 @@ public static class Output
 
     /// <summary>Appends text to the running stream of the host.</summary>
     public static void Write(string text) => Host.Write(text);
+
+    /// <summary>A live progress bar for a task that reports how far it is; dispose it at the end.</summary>
+    /// <param name="title">What is being done.</param>
+    /// <param name="total">Units of the whole task; 0 where that is not known.</param>
+    /// <param name="unit">What is counted, in the plural.</param>
+    /// <param name="time">The clock; the system's where none is given.</param>
+    public static ProgressTracker Track(string title, long total = 0, string unit = "items", TimeProvider? time = null) => new(title, total, unit, time);
+
+    /// <summary>Passes the items on under a live progress bar.</summary>
+    /// <param name="items">What is worked through.</param>
+    /// <param name="title">What is being done.</param>
+    /// <param name="unit">What the items are, in the plural.</param>
+    /// <param name="time">The clock; the system's where none is given.</param>
+    public static IEnumerable<T> Track<T>(this IEnumerable<T> items, string title, string unit = "items", TimeProvider? time = null)
+    {
+        using var progress = Track(title, items.TryGetNonEnumeratedCount(out var total) ? total : 0, unit, time);
+        var done = 0L;
+        foreach (var item in items)
+        {
+            yield return item;
+            progress.Report(++done);
+        }
+    }
 }
 
 /// <summary>A shown output that can be replaced in place: a live chart, a progress bar.</summary>

@@ -1,0 +1,99 @@
+using Microsoft.Data.Analysis;
+using Spectre.Console;
+using Toolkit.Evaluation;
+using Toolkit.Measurement;
+using Toolkit.Training;
+using TorchSharp;
+
+namespace Toolkit.Display;
+
+/// <summary>Formatters of the records that the other rooms hand out, with the units that people read.</summary>
+internal static class RecordFormats
+{
+    public static void Register()
+    {
+        Formatter.Register<TrainingStep>(step => Facts($"Step {Units.Count(step.Step)} of {Units.Count(step.TotalSteps)}", Of(step)));
+        Formatter.Register<EvaluationResult>(result => Facts("Evaluation", Of(result)));
+        Formatter.Register<MemoryUse>(memory => Facts("Memory", Of(memory)));
+        Formatter.Register<MachineCeiling>(ceiling => Facts("Measured ceilings of this machine", Of(ceiling)));
+        Formatter.Register<DecodeMeasurement>(measurement => Facts("Decode", Of(measurement)));
+        Formatter.Register<torch.Tensor>(TensorFormat.Format);
+        Formatter.Register<torch.nn.Module>(module => new ModelCard(module).ToMimeBundle());
+        Formatter.Register<DataFrame>(frame => TableView.Of(frame).ToMimeBundle());
+        Formatter.Register<Exception>(Failure);
+    }
+
+    private static IEnumerable<(string Name, string? Value)> Of(TrainingStep step) =>
+    [
+        ("loss", Units.Fixed(step.Loss, 4)),
+        ("validation loss", step.Validation is { } result ? Units.Fixed(result.Loss, 4) : null),
+        ("bits per byte", step.Validation is { } measured ? Units.Fixed(measured.BitsPerByte, 4) : null),
+        ("learning rate", Units.Small(step.LearningRate)),
+        ("gradient norm", Units.Significant(step.GradientNorm)),
+        ("tokens", Units.Count(step.Tokens)),
+        ("speed", Units.Rate(step.TokensPerSecond, "tokens")),
+        ("MFU", step.ModelFlopsUtilization is { } utilization ? Units.Percent(utilization) : null),
+        ("elapsed", Units.Duration(step.Elapsed)),
+        ("memory", step.Memory is { } memory ? Units.Bytes(memory.Total) : null),
+    ];
+
+    private static IEnumerable<(string Name, string? Value)> Of(EvaluationResult result) =>
+    [
+        ("loss", $"{Units.Fixed(result.Loss, 4)} nats a token"),
+        ("perplexity", Units.Significant(result.Perplexity)),
+        ("bits per byte", Units.Fixed(result.BitsPerByte, 4)),
+        ("tokens", Units.Count(result.Tokens)),
+        ("text", Units.Bytes(result.Bytes)),
+    ];
+
+    private static IEnumerable<(string Name, string? Value)> Of(MemoryUse memory) =>
+    [
+        ("weights", Kind(memory.Weights)),
+        ("gradients", Kind(memory.Gradients)),
+        ("optimizer", Kind(memory.Optimizer)),
+        ("activations", Kind(memory.Activations)),
+        ("KV cache", Kind(memory.KeyValueCache)),
+        ("total", Units.Bytes(memory.Total)),
+    ];
+
+    private static IEnumerable<(string Name, string? Value)> Of(MachineCeiling ceiling) =>
+    [
+        ("memory read", Units.BytesPerSecond(ceiling.ReadBytesPerSecond)),
+        ("matrix multiply, float32", Units.Flops(ceiling.MatMulFlopsPerSecond)),
+        ("threads", Units.Count(ceiling.Threads)),
+    ];
+
+    private static IEnumerable<(string Name, string? Value)> Of(DecodeMeasurement measurement) =>
+    [
+        ("speed", Units.Rate(measurement.TokensPerSecond, "tokens")),
+        ("MBU", $"{Units.Percent(measurement.ModelBandwidthUtilization)} of {Units.BytesPerSecond(measurement.Ceiling.ReadBytesPerSecond)}"),
+        ("achieved", Units.BytesPerSecond(measurement.AchievedBytesPerSecond)),
+        ("bytes a token", Units.Bytes(measurement.BytesPerToken)),
+        ("tokens", Units.Count(measurement.Tokens)),
+        ("prefill", Units.Duration(measurement.Prefill)),
+        ("decode", Units.Duration(measurement.Decode)),
+        .. Of(measurement.Memory).Select(row => (row.Name == "total" ? "memory" : $"memory, {row.Name}", row.Value)),
+    ];
+
+    private static string? Kind(long bytes) => bytes > 0 ? Units.Bytes(bytes) : null;
+
+    private static MimeBundle Facts(string title, IEnumerable<(string Name, string? Value)> facts)
+    {
+        var known = facts.Where(fact => fact.Value is not null).ToArray();
+        var grid = new Grid().AddColumns(2);
+        foreach (var (name, value) in known)
+        {
+            grid.AddRow(new Text(name), new Text(value!));
+        }
+
+        var rows = string.Concat(known.Select(fact => $"<tr><td>{Fragment.Encode(fact.Name)}</td><td class=\"tk-num\">{Fragment.Encode(fact.Value!)}</td></tr>"));
+        return MimeBundle.Of(Fragment.Box($"<table class=\"tk-table\"><tbody>{rows}</tbody></table>", title), $"{title}\n{PlainText.Render(grid)}");
+    }
+
+    private static MimeBundle Failure(Exception exception)
+    {
+        var head = $"{exception.GetType().Name}: {exception.Message}";
+        var html = $"<div class=\"tk-error\"><div class=\"tk-title\">{Fragment.Encode(head)}</div><details><summary>stack trace</summary><pre>{Fragment.Encode(exception.ToString())}</pre></details></div>";
+        return MimeBundle.Of(Fragment.Box(html), exception.ToString());
+    }
+}
