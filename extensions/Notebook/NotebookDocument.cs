@@ -90,9 +90,11 @@ public sealed partial class NotebookDocument
 
         var metadata = (JsonObject)Json["metadata"]!;
         metadata["kernelspec"] = new JsonObject { ["display_name"] = ".NET (C#)", ["language"] = "C#", ["name"] = ".net-csharp" };
-        var language = metadata["language_info"] as JsonObject ?? [];
-        metadata["language_info"] = language.Parent is null ? language : language.DeepClone();
-        language = (JsonObject)metadata["language_info"]!;
+        if (metadata["language_info"] is not JsonObject language)
+        {
+            metadata["language_info"] = language = [];
+        }
+
         language["name"] = "C#";
         language["file_extension"] = ".cs";
         language["mimetype"] = "text/x-csharp";

@@ -17,6 +17,9 @@ public sealed record NotebookRunOptions
     /// <summary>The folder that relative paths in cells mean: the notebook's own.</summary>
     public string? WorkingFolder { get; init; }
 
+    /// <summary>Called after each cell with the outputs so far in the document: to save it, so that a process that dies later loses nothing.</summary>
+    public Action<NotebookDocument>? CellWritten { get; init; }
+
     /// <summary>The JavaScript of plotly.js; null takes the one of the Display room.</summary>
     public Func<string>? PlotlySource { get; init; }
 }
@@ -81,6 +84,8 @@ public static class NotebookRunner
             started++;
             var error = await session.Run(new RunCell(cell.Source, number), Take, options.CellTimeout, cancellation);
             observer.CellEnded(cell, number, clock.Elapsed, error);
+            outputs.WriteInto();
+            options.CellWritten?.Invoke(document);
             if (error is not null)
             {
                 return (started, error);

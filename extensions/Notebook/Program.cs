@@ -1,5 +1,5 @@
 using System.CommandLine;
-using System.Diagnostics;
+using System.Runtime.InteropServices;
 
 namespace Toolkit.Notebook;
 
@@ -39,7 +39,8 @@ internal static class Program
 
     private static int Doctor()
     {
-        Console.Out.WriteLine(Environment.Version);
+        Console.Out.WriteLine($"Toolkit {typeof(Program).Assembly.GetName().Version?.ToString(3)}, .NET {Environment.Version}, {RuntimeInformation.OSDescription} {RuntimeInformation.OSArchitecture}");
+        Console.Out.WriteLine($"{Environment.ProcessorCount} logical processors, {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (double)(1 << 30):0.0} GiB memory");
         return 0;
     }
 

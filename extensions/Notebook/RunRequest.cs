@@ -21,6 +21,7 @@ internal sealed record RunRequest(string Notebook, string? Output = null, string
                 CellTimeout = request.Timeout is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
                 Parameters = request.Parameters ?? [],
                 WorkingFolder = Path.GetDirectoryName(source),
+                CellWritten = run => run.Save(notebook),
             };
             var result = await NotebookRunner.Run(document, options, new TerminalProgress(output, redirected, TimeProvider.System), cancellation);
             document.Save(notebook);

@@ -68,6 +68,16 @@ public sealed class RunRequestTests
     }
 
     [Fact]
+    public async Task The_notebook_is_on_disk_after_every_cell()
+    {
+        using var folder = new TemporaryFolder();
+        var source = Save(folder, "Console.Write(\"first \" + \"cell\");", "File.ReadAllText(\"out/n.ipynb\").Contains(\"first \" + \"cell\")");
+        await Execute(new RunRequest(source));
+
+        Assert.Equal("True", NotebookDocument.Load(folder.File("out/n.ipynb")).Outputs(1)[0].Plain());
+    }
+
+    [Fact]
     public async Task The_source_is_never_the_output()
     {
         using var folder = new TemporaryFolder();
