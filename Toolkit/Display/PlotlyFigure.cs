@@ -67,7 +67,10 @@ internal sealed class PlotlyFigure
         [MimeBundle.HtmlType] = Html,
         [MimeType] = _json,
         [MimeBundle.PlainType] = plain,
-    }) { NeedsPlotly = true };
+    })
+    {
+        NeedsPlotly = true,
+    };
 
     public static LinearAxis Axis(string title) => new LinearAxis()
         .With("title", new Title().With("text", title).With("standoff", 8))
