@@ -67,15 +67,15 @@ public sealed class TensorTests
 
     private sealed class Tied : torch.nn.Module
     {
-        private readonly TorchSharp.Modules.Embedding embedding = torch.nn.Embedding(10, 4);
-        private readonly TorchSharp.Modules.Linear hidden = torch.nn.Linear(4, 4);
-        private readonly TorchSharp.Modules.Linear head = torch.nn.Linear(4, 10, hasBias: false);
-
         public Tied()
             : base("tied")
         {
+            var embedding = torch.nn.Embedding(10, 4);
+            var head = torch.nn.Linear(4, 10, hasBias: false);
             head.weight = embedding.weight!;
-            RegisterComponents();
+            register_module("embedding", embedding);
+            register_module("hidden", torch.nn.Linear(4, 4));
+            register_module("head", head);
         }
     }
 }
