@@ -29,10 +29,11 @@ public sealed class BandwidthChart(IEnumerable<(string Label, DecodeMeasurement 
             Bars("achieved", labels, _rows.Select(row => row.Measurement.AchievedBytesPerSecond / 1e9), "#3b82c4", 0.5)
                 .With("text", _rows.Select(row => Text(row.Measurement)).ToArray())
                 .With("textposition", "auto")
+                .With("insidetextfont", new Font().With("color", "#ffffff"))
                 .With("constraintext", "none"),
         ];
         return new PlotlyFigure(
-            title, 170 + (44 * Math.Max(1, _rows.Length)), traces,
+            title, 140 + (40 * Math.Max(1, _rows.Length)), traces,
             ("barmode", "overlay"),
             ("hovermode", "closest"),
             ("xaxis", PlotlyFigure.Axis("GB/s").With("rangemode", "tozero")),
@@ -40,7 +41,7 @@ public sealed class BandwidthChart(IEnumerable<(string Label, DecodeMeasurement 
     }
 
     private static string Text(DecodeMeasurement measurement) =>
-        $"{Units.Percent(measurement.ModelBandwidthUtilization)} MBU · {Units.BytesPerSecond(measurement.AchievedBytesPerSecond)} · {Units.Rate(measurement.TokensPerSecond, "tokens")}";
+        $"MBU {Units.Percent(measurement.ModelBandwidthUtilization)} · {Units.BytesPerSecond(measurement.AchievedBytesPerSecond)} of {Units.BytesPerSecond(measurement.Ceiling.ReadBytesPerSecond)} · {Units.Rate(measurement.TokensPerSecond, "tokens")}";
 
     private static Trace Bars(string name, string[] labels, IEnumerable<double> values, string colour, double width) => new Trace("bar")
         .With("name", name)
@@ -64,7 +65,7 @@ public sealed class BandwidthChart(IEnumerable<(string Label, DecodeMeasurement 
             grid.AddRow(
                 new Text(label),
                 new Text(PlainText.Bar(measurement.ModelBandwidthUtilization, 30)),
-                new Text($"{Text(measurement)} of {Units.BytesPerSecond(measurement.Ceiling.ReadBytesPerSecond)}"));
+                new Text(Text(measurement)));
         }
 
         return $"{title}\n{PlainText.Render(grid)}";

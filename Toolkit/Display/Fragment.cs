@@ -14,7 +14,7 @@ internal static class Fragment
         .tk-table{border-collapse:collapse;font-variant-numeric:tabular-nums}
         .tk-table th{font-weight:600;text-align:left;padding:3px 12px 3px 8px;border-bottom:1px solid rgba(128,128,128,.55)}
         .tk-table td{text-align:left;padding:2px 12px 2px 8px;border-bottom:1px solid rgba(128,128,128,.18)}
-        .tk-table th.tk-num,.tk-table td.tk-num{text-align:right}
+        .tk-table th.tk-num,.tk-table td.tk-num{text-align:right;white-space:nowrap}
         .tk-bar{height:8px;border-radius:4px;background:rgba(128,128,128,.25);overflow:hidden;margin:.3em 0;max-width:640px}
         .tk-fill{height:100%;background:#3b82c4;border-radius:4px}
         .tk-tokens{font-family:ui-monospace,Consolas,monospace;line-height:1.9;white-space:pre-wrap;overflow-wrap:anywhere}

@@ -13,8 +13,6 @@ public sealed class LossChart(IEnumerable<TrainingStep> steps, string title = "T
     /// <summary>More points than a screen has pixels only make the page slow: longer runs are thinned to every n-th step.</summary>
     internal const int MostPoints = 2000;
 
-    private const double Smoothing = 0.9;
-
     private readonly TrainingStep[] _steps = [.. steps];
 
     /// <summary>The steps drawn.</summary>
@@ -42,7 +40,7 @@ public sealed class LossChart(IEnumerable<TrainingStep> steps, string title = "T
         }
 
         return new PlotlyFigure(
-            title, 380, traces,
+            _steps.Length > 0 ? title : $"{title}: no steps yet", 380, traces,
             ("xaxis", PlotlyFigure.Axis("step")),
             ("yaxis", PlotlyFigure.Axis("loss (nats a token)")),
             ("yaxis2", PlotlyFigure.Axis("learning rate").With("overlaying", "y").With("side", "right").With("showgrid", false).With("rangemode", "tozero").With("exponentformat", "e")));
@@ -78,17 +76,18 @@ public sealed class LossChart(IEnumerable<TrainingStep> steps, string title = "T
         .With("y", PlotlyFigure.Values(y))
         .With("line", new Line().With("color", colour).With("width", width).With("dash", dash));
 
-    /// <summary>Exponential mean with the start-up bias divided out; steps whose loss is not finite are skipped.</summary>
+    /// <summary>Exponential mean over about a fortieth of the run, with the start-up bias divided out; steps whose loss is not finite are skipped.</summary>
     private static double[] Smoothed(TrainingStep[] steps)
     {
         var result = new double[steps.Length];
+        var share = 1.0 / Math.Clamp(steps.Length / 40.0, 2, 100);
         var (mean, weight) = (0.0, 0.0);
         for (var index = 0; index < steps.Length; index++)
         {
             if (double.IsFinite(steps[index].Loss))
             {
-                mean = (Smoothing * mean) + ((1 - Smoothing) * steps[index].Loss);
-                weight = (Smoothing * weight) + (1 - Smoothing);
+                mean += share * (steps[index].Loss - mean);
+                weight += share * (1 - weight);
             }
 
             result[index] = weight > 0 ? mean / weight : double.NaN;

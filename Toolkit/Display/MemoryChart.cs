@@ -48,10 +48,11 @@ public sealed class MemoryChart(IEnumerable<(string Label, MemoryUse Memory)> ba
             .With("text", _bars.Select(bar => Units.Bytes(kind.Bytes(bar.Memory))).ToArray())
             .With("textposition", "inside")
             .With("insidetextanchor", "middle")
+            .With("insidetextfont", new Font().With("color", "#ffffff"))
             .With("hovertemplate", "%{text}")
             .With("marker", new Plotly.NET.TraceObjects.Marker().With("color", kind.Colour)));
         return new PlotlyFigure(
-            title, 170 + (44 * Math.Max(1, _bars.Length)), traces,
+            title, 140 + (40 * Math.Max(1, _bars.Length)), traces,
             ("barmode", "stack"),
             ("hovermode", "closest"),
             ("legend", new Plotly.NET.LayoutObjects.Legend().With("orientation", "h").With("traceorder", "normal").With("x", 0).With("y", 1.0).With("yanchor", "bottom")),

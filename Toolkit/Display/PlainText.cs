@@ -23,7 +23,7 @@ internal static class PlainText
         console.Profile.Width = Width;
         console.Profile.Capabilities.Unicode = true;
         console.Write(widget);
-        return string.Join('\n', writer.ToString().ReplaceLineEndings("\n").Split('\n').Select(line => line.TrimEnd())).TrimEnd('\n');
+        return string.Join('\n', writer.ToString().ReplaceLineEndings("\n").Split('\n').Select(line => line.TrimEnd())).Trim('\n');
     }
 
     /// <summary>A line of block characters, each the mean of its share of the values; a value that is not finite leaves a gap.</summary>

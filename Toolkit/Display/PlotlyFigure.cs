@@ -29,6 +29,8 @@ internal sealed class PlotlyFigure
         whole.SetProperty("font", Font(12));
         whole.SetProperty("legend", new Legend().With("orientation", "h").With("x", 0).With("y", 1.0).With("yanchor", "bottom"));
         whole.SetProperty("hovermode", "x unified");
+        whole.SetProperty("margin", new Margin().With("t", 76).With("b", 48).With("l", 60).With("r", 24));
+        whole.SetProperty("modebar", new Dictionary<string, object> { ["bgcolor"] = "rgba(0,0,0,0)", ["color"] = "rgba(128,128,128,.5)", ["activecolor"] = Muted });
         foreach (var (name, value) in layout)
         {
             whole.SetProperty(name, value);
@@ -65,10 +67,13 @@ internal sealed class PlotlyFigure
         [MimeBundle.HtmlType] = Html,
         [MimeType] = _json,
         [MimeBundle.PlainType] = plain,
-    }) { NeedsPlotly = true };
+    })
+    {
+        NeedsPlotly = true,
+    };
 
     public static LinearAxis Axis(string title) => new LinearAxis()
-        .With("title", new Title().With("text", title))
+        .With("title", new Title().With("text", title).With("standoff", 8))
         .With("gridcolor", Grid)
         .With("zerolinecolor", Grid)
         .With("automargin", true);

@@ -117,18 +117,48 @@ public sealed class TableView(IReadOnlyList<string> columns, IEnumerable<IReadOn
 
     private string Plain(bool[] numeric)
     {
+        var cells = _rows.Select(row => row.Select(Units.Cell).ToArray()).ToArray();
+        var body = string.Join('\n', Blocks(cells).Select(block => PlainText.Render(Table(block, cells, numeric))));
+        return string.Join('\n', new[] { Title, body, Note }.Where(part => part.Length > 0));
+    }
+
+    private Table Table(IReadOnlyList<int> block, string[][] cells, bool[] numeric)
+    {
         var table = new Table().Border(TableBorder.Simple);
+        foreach (var column in block)
+        {
+            table.AddColumn(new TableColumn(new Text(columns[column])) { Alignment = numeric[column] ? Justify.Right : Justify.Left, NoWrap = numeric[column] });
+        }
+
+        foreach (var row in cells)
+        {
+            table.AddRow(block.Select(column => new Text(row[column])));
+        }
+
+        return table;
+    }
+
+    /// <summary>Columns that fit side by side; a wide table continues below, led by its first column again.</summary>
+    private IEnumerable<IReadOnlyList<int>> Blocks(string[][] cells)
+    {
+        const int Gap = 3;
+        const int Widest = 48;
+        var widths = columns.Select((name, column) => Gap + Math.Min(Widest, cells.Select(row => row[column].Length).Append(name.Length).Max())).ToArray();
+        List<int> block = [];
         for (var column = 0; column < columns.Count; column++)
         {
-            table.AddColumn(new TableColumn(new Text(columns[column])) { Alignment = numeric[column] ? Justify.Right : Justify.Left });
+            if (block.Count > 1 && block.Sum(index => widths[index]) + widths[column] > PlainText.Width - 2)
+            {
+                yield return block;
+                block = [0];
+            }
+
+            block.Add(column);
         }
 
-        foreach (var row in _rows)
+        if (block.Count > 0)
         {
-            table.AddRow(row.Select(cell => new Text(Units.Cell(cell))));
+            yield return block;
         }
-
-        var body = columns.Count > 0 ? PlainText.Render(table) : "";
-        return string.Join('\n', new[] { Title, body, Note }.Where(part => part.Length > 0));
     }
 }
