@@ -105,9 +105,12 @@ public sealed class CellOutputs
 
         _hasPlotly = true;
         var entries = before is null ? current : _cells.First(cell => cell.Entries.Contains(before)).Entries;
-        var library = new Entry("display_data") { Bundle = MimeBundle.Of($"<script>{_plotly()}</script>", "plotly.js"), IsLibrary = true };
+        var library = new Entry("display_data") { Bundle = MimeBundle.Of(LibraryScript(), "plotly.js"), IsLibrary = true };
         entries.Insert(before is null ? entries.Count : entries.IndexOf(before), library);
     }
+
+    // A page with a module loader (nbconvert has one) would swallow the library: hide the loader, so that window.Plotly is defined everywhere.
+    private string LibraryScript() => $"<script>(function () {{ var define, module, exports;\n{_plotly()}\n}}).call(window);</script>";
 
     private sealed class Entry(string type)
     {
