@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -76,6 +77,7 @@ public static class CrossEntropy
 
     /// <summary>Logits become their gradient, (softmax - one-hot)·scale, in place; a target outside the vocabulary gives a loss that is not a number.</summary>
     [UnmanagedCallersOnly]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe void Rows(long begin, long end, void* context)
     {
         var a = (Arguments*)context;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -47,6 +48,7 @@ public static class RmsNorm
     }
 
     [UnmanagedCallersOnly]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe void ForwardRows(long begin, long end, void* context)
     {
         var a = (Arguments*)context;
@@ -67,6 +69,7 @@ public static class RmsNorm
 
     /// <summary>With x̂ = x·r and h = g·w: dx = r·(h - x̂·mean(h·x̂)), dw = Σ g·x̂. A slab of rows has its own sum, so the result does not depend on threads.</summary>
     [UnmanagedCallersOnly]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe void BackwardSlabs(long begin, long end, void* context)
     {
         var a = (Arguments*)context;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
@@ -48,6 +49,7 @@ public static class RotaryEmbedding
     }
 
     [UnmanagedCallersOnly]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe void TurnPositions(long begin, long end, void* context)
     {
         var r = (Arguments*)context;

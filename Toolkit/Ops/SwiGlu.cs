@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
@@ -32,6 +33,7 @@ public static class SwiGlu
     }
 
     [UnmanagedCallersOnly]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe void ForwardVectors(long begin, long end, void* context)
     {
         var a = (Arguments*)context;
@@ -44,6 +46,7 @@ public static class SwiGlu
 
     /// <summary>With s = sigmoid(gate): dup = g·gate·s, dgate = g·up·s·(1 + gate·(1 - s)).</summary>
     [UnmanagedCallersOnly]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe void BackwardVectors(long begin, long end, void* context)
     {
         var a = (Arguments*)context;
