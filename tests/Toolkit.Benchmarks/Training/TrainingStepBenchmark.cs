@@ -13,8 +13,7 @@ internal static class TrainingStepBenchmark
 
     public static int Run()
     {
-        var ceiling = MatMulRate(1024);
-        Console.WriteLine($"f32 matrix product {ceiling / 1e9:F1} GFLOP/s ({get_num_threads()} threads)");
+        var before = MatMulRate(1024);
         using var model = Decoder.Create(DecoderConfig.Llama(layers: 4, width: 192, heads: 6, keyValueHeads: 2, vocabularySize: 4096, tieEmbeddings: true), seed: 1);
         using var optimizer = optim.AdamW(model.parameters(), 1e-3);
         var ids = randint(0, 4096, [Batch, Time], int64);
@@ -34,9 +33,13 @@ internal static class TrainingStepBenchmark
             Console.WriteLine($"forward {forward:F0} backward {backward - forward:F0} step {clock.Elapsed.TotalMilliseconds - backward:F0} ms loss {loss.item<float>():F4}");
         }
 
-        var best = times.Skip(2).Order().ElementAt((times.Count - 2) / 2) / 1e3;
+        // Others may have used the machine during one of the two: the higher rate is the nearer to what it can do.
+        var after = MatMulRate(1024);
+        var ceiling = Math.Max(before, after);
+        Console.WriteLine($"f32 matrix product {before / 1e9:F1} before, {after / 1e9:F1} GFLOP/s after ({get_num_threads()} threads)");
+        var median = times.Skip(2).Order().ElementAt((times.Count - 2) / 2) / 1e3;
         var flops = model.FlopsPerToken(Time) * 3 * Batch * Time;
-        Console.WriteLine($"{model.ParameterCount:N0} parameters: median {best * 1e3:F0} ms, {Batch * Time / best:F0} tokens/s, {flops / best / 1e9:F1} GFLOP/s, MFU {flops / best / ceiling:P1}");
+        Console.WriteLine($"{model.ParameterCount:N0} parameters: median {median * 1e3:F0} ms, {Batch * Time / median:F0} tokens/s, {flops / median / 1e9:F1} GFLOP/s, MFU {flops / median / ceiling:P1}");
         return 0;
     }
 
