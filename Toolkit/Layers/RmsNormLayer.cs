@@ -1,0 +1,41 @@
+using TorchSharp;
+using TorchSharp.Utils;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace Toolkit.Layers;
+
+/// <summary>Root mean square normalisation with its learned scale.</summary>
+public sealed class RmsNormLayer : nn.Module<Tensor, Tensor>
+{
+    [ComponentName(Name = "weight")]
+    private readonly Parameter _weight;
+
+    private readonly Scalar _epsilon;
+
+    /// <summary>A norm over <paramref name="width"/> values, its scale all ones.</summary>
+    public RmsNormLayer(long width, double epsilon, ScalarType dtype = ScalarType.Float32)
+        : base(nameof(RmsNormLayer))
+    {
+        _weight = new Parameter(ones([width], dtype));
+        _epsilon = epsilon.ToScalar();
+        RegisterComponents();
+    }
+
+    /// <summary>The scale, (D).</summary>
+    public Tensor Weight => _weight;
+
+    /// <summary>(..., D) to (..., D).</summary>
+    public override Tensor forward(Tensor input) => Ops.RmsNorm.Reference(input, _weight, _epsilon);
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _epsilon.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+}
