@@ -42,7 +42,7 @@ public sealed class DecoderBlock : nn.Module
     /// <summary>(B, T, width) to (B, T, width).</summary>
     public Tensor Forward(Tensor x, Tensor cos, Tensor sin, KvCache? cache)
     {
-        x = x.add(_attention.Forward(_attentionNorm.forward(x), cos, sin, cache));
-        return x.add(_feedForward.forward(_feedForwardNorm.forward(x)));
+        x = x.add(_attention.Forward(_attentionNorm.forward(x), cos, sin, cache), Ops.Scalars.One);
+        return x.add(_feedForward.forward(_feedForwardNorm.forward(x)), Ops.Scalars.One);
     }
 }

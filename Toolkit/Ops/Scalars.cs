@@ -1,0 +1,12 @@
+using TorchSharp;
+
+namespace Toolkit.Ops;
+
+/// <summary>
+/// Scalars that live as long as the process. TorchSharp's <c>x.add(y)</c> makes one of its own for the factor 1, which the
+/// garbage collector may free while the operator still reads it: hot paths call <c>x.add(y, Scalars.One)</c>.
+/// </summary>
+internal static class Scalars
+{
+    public static readonly Scalar One = 1.ToScalar();
+}
