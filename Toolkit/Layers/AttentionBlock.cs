@@ -51,8 +51,8 @@ public sealed class AttentionBlock : nn.Module
     public Tensor Forward(Tensor x, Tensor cos, Tensor sin, KvCache? cache)
     {
         var (batch, time) = (x.shape[0], x.shape[1]);
-        var q = Ops.RotaryEmbedding.Reference(_query.forward(x).view(batch, time, -1, _headDimension), cos, sin); // (B, T, H, D)
-        var k = Ops.RotaryEmbedding.Reference(_key.forward(x).view(batch, time, -1, _headDimension), cos, sin); // (B, T, Hkv, D)
+        var q = Ops.RotaryEmbedding.Apply(_query.forward(x).view(batch, time, -1, _headDimension), cos, sin); // (B, T, H, D)
+        var k = Ops.RotaryEmbedding.Apply(_key.forward(x).view(batch, time, -1, _headDimension), cos, sin); // (B, T, Hkv, D)
         var v = _value.forward(x).view(batch, time, -1, _headDimension); // (B, T, Hkv, D)
         if (cache is not null)
         {

@@ -36,5 +36,5 @@ public sealed class FeedForward : nn.Module<Tensor, Tensor>
     public Linear Down => _down;
 
     /// <summary>(B, T, width) to (B, T, width).</summary>
-    public override Tensor forward(Tensor x) => _down.forward(Ops.SwiGlu.Reference(_gate.forward(x), _up.forward(x)));
+    public override Tensor forward(Tensor x) => _down.forward(Ops.SwiGlu.Apply(_gate.forward(x), _up.forward(x)));
 }

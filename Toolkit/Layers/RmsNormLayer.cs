@@ -11,14 +11,14 @@ public sealed class RmsNormLayer : nn.Module<Tensor, Tensor>
     [ComponentName(Name = "weight")]
     private readonly Parameter _weight;
 
-    private readonly Scalar _epsilon;
+    private readonly double _epsilon;
 
     /// <summary>A norm over <paramref name="width"/> values, its scale all ones.</summary>
     public RmsNormLayer(long width, double epsilon, ScalarType dtype = ScalarType.Float32)
         : base(nameof(RmsNormLayer))
     {
         _weight = new Parameter(ones([width], dtype));
-        _epsilon = epsilon.ToScalar();
+        _epsilon = epsilon;
         RegisterComponents();
     }
 
@@ -26,16 +26,5 @@ public sealed class RmsNormLayer : nn.Module<Tensor, Tensor>
     public Tensor Weight => _weight;
 
     /// <summary>(..., D) to (..., D).</summary>
-    public override Tensor forward(Tensor input) => Ops.RmsNorm.Reference(input, _weight, _epsilon);
-
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-        {
-            _epsilon.Dispose();
-        }
-
-        base.Dispose(disposing);
-    }
+    public override Tensor forward(Tensor input) => Ops.RmsNorm.Apply(input, _weight, _epsilon);
 }

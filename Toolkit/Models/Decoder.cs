@@ -127,8 +127,8 @@ public sealed class Decoder : nn.Module<Tensor, Tensor>
     public Tensor Loss(Tensor ids, Tensor targets)
     {
         using var scope = NewDisposeScope();
-        var hidden = _body.Forward(ids, null);
-        return Ops.CrossEntropy.Reference(Logits(hidden).view(-1, Config.VocabularySize), targets.reshape(-1)).MoveToOuterDisposeScope();
+        var hidden = _body.Forward(ids, null).view(-1, Config.Width); // (B·T, width)
+        return Ops.CrossEntropy.OfHead(hidden, HeadWeight, targets.reshape(-1)).MoveToOuterDisposeScope();
     }
 
     /// <summary>An empty cache of this model's shape.</summary>
