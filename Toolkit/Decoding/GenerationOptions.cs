@@ -12,7 +12,7 @@ public sealed record GenerationOptions
     /// <summary>Texts that end the generation where the first of them occurs; no part of them is shown.</summary>
     public IReadOnlyList<string> StopStrings { get; init; } = [];
 
-    /// <summary>Whether the tokenizer's end-of-text token ends the generation.</summary>
+    /// <summary>Whether the end-of-text token, the tokenizer's or the model configuration's, ends the generation.</summary>
     public bool StopAtEndOfText { get; init; } = true;
 
     /// <summary>Checks all values.</summary>
