@@ -17,7 +17,7 @@ public static class RmsNorm
     {
         using var small = epsilon.ToScalar();
         var wide = x.dtype == ScalarType.Float32 ? x : x.to(ScalarType.Float32);
-        var inverse = wide.mul(wide).mean([-1], keepdim: true).add(small).rsqrt();
+        var inverse = wide.mul(wide).mean([-1], keepdim: true).add(small, Scalars.One).rsqrt();
         var normalised = wide.mul(inverse);
         return weight.mul(x.dtype == ScalarType.Float32 ? normalised : normalised.to(x.dtype));
     }

@@ -17,7 +17,7 @@ public static class RotaryEmbedding
         var half = x.shape[^1] / 2;
         var a = x.narrow(-1, 0, half);
         var b = x.narrow(-1, half, half);
-        return cat([a.mul(cos).sub(b.mul(sin)), b.mul(cos).add(a.mul(sin))], -1);
+        return cat([a.mul(cos).sub(b.mul(sin)), b.mul(cos).add(a.mul(sin), Scalars.One)], -1);
     }
 
     /// <summary>The same in one pass over memory for float32 on the CPU; elsewhere the reference.</summary>

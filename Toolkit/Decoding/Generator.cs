@@ -1,0 +1,112 @@
+using System.Runtime.InteropServices;
+using Toolkit.Models;
+using Toolkit.Text;
+
+namespace Toolkit.Decoding;
+
+/// <summary>Generates text, token by token.</summary>
+public static class Generator
+{
+    /// <summary>Yields tokens as they are decoded. Nothing is computed before the first token is asked for, nor after enumeration stops.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="tokenizer">The tokenizer that the model was trained with.</param>
+    /// <param name="prompt">The text to continue; an empty one begins a new text, with the end-of-text token.</param>
+    /// <param name="options">What to generate.</param>
+    /// <param name="cancellation">Ends the sequence before the next token.</param>
+    /// <returns>
+    /// The tokens; the last one says in <see cref="GeneratedToken.Finish"/> why it is the last (a cancelled sequence has no such token).
+    /// Where prompt and text fill all of the model's positions, the sequence ends with <see cref="FinishReason.ContextFull"/>.
+    /// </returns>
+    /// <exception cref="ArgumentException">The options are out of range, or the prompt leaves no position free, or holds a token that the model does not have.</exception>
+    public static IEnumerable<GeneratedToken> Generate(
+        Decoder model, Tokenizer tokenizer, string prompt, GenerationOptions options, CancellationToken cancellation = default)
+    {
+        options.Validate();
+        var ids = PromptIds(model, tokenizer, prompt);
+        return Decode(model, tokenizer, ids, options, cancellation);
+    }
+
+    private static int[] PromptIds(Decoder model, Tokenizer tokenizer, string prompt)
+    {
+        var ids = tokenizer.Encode(prompt);
+        if (ids.Length == 0)
+        {
+            ids = tokenizer.EndOfTextId >= 0
+                ? [tokenizer.EndOfTextId]
+                : throw new ArgumentException("The prompt is empty and the tokenizer has no end-of-text token to begin with.", nameof(prompt));
+        }
+
+        if (ids.Length >= model.Config.MaxPositions)
+        {
+            throw new ArgumentException($"The prompt has {ids.Length} tokens and the model {model.Config.MaxPositions} positions: none is left to generate.", nameof(prompt));
+        }
+
+        var largest = ids.Max();
+        return largest < model.Config.VocabularySize
+            ? ids
+            : throw new ArgumentException($"The prompt has token {largest}, the model a vocabulary of {model.Config.VocabularySize}: is this the model's tokenizer?", nameof(prompt));
+    }
+
+    // The loop holds no dispose scope and no gradient mode over a yield: both belong to a thread, and the caller may change threads.
+    private static IEnumerable<GeneratedToken> Decode(
+        Decoder model, Tokenizer tokenizer, int[] prompt, GenerationOptions options, CancellationToken cancellation)
+    {
+        var room = model.Config.MaxPositions - prompt.Length;
+        var count = Math.Min(options.MaxTokens, room);
+        var atCount = options.MaxTokens <= room ? FinishReason.MaxTokens : FinishReason.ContextFull;
+        using var session = new DecodeSession(model, prompt.Length + count - 1);
+        var choice = new TokenChoice(options.Sampling, Math.Min(model.Config.VocabularySize, tokenizer.VocabularySize));
+        var text = new TokenText(tokenizer, options.StopStrings);
+        var context = new List<int>(prompt.Length + count);
+        context.AddRange(prompt);
+        for (var i = 0; i < count && !cancellation.IsCancellationRequested; i++)
+        {
+            session.Feed(CollectionsMarshal.AsSpan(context)[session.Length..]);
+            var (id, logProbability) = choice.Next(session.Logits, CollectionsMarshal.AsSpan(context));
+            context.Add(id);
+            var token = text.Append(id, options.StopAtEndOfText && (id == tokenizer.EndOfTextId || id == model.Config.EndTokenId), i == count - 1 ? atCount : null);
+            yield return new GeneratedToken(id, token.Text, logProbability) { Finish = token.Finish };
+            if (token.Finish is not null)
+            {
+                yield break;
+            }
+        }
+    }
+}
+
+/// <summary>Draws tokens from logits under one set of options; keeps the random state and the buffer.</summary>
+/// <param name="options">How to draw.</param>
+/// <param name="vocabulary">Ids below this can be drawn: rows that only pad the model's vocabulary cannot.</param>
+internal sealed class TokenChoice(SamplingOptions options, int vocabulary)
+{
+    private readonly Sampler _sampler = new(options.Seed);
+    private readonly float[] _probabilities = new float[vocabulary];
+
+    public (int Id, double LogProbability) Next(ReadOnlySpan<float> logits, ReadOnlySpan<int> context)
+    {
+        logits = logits[..vocabulary];
+        Distribution.FromLogits(logits, _probabilities, options, context);
+        var id = _sampler.Draw(_probabilities);
+        return (id, Distribution.LogProbability(logits, id, _probabilities));
+    }
+}
+
+/// <summary>Turns token ids into text that can be shown: whole characters, nothing of a stop string.</summary>
+internal sealed class TokenText(Tokenizer tokenizer, IReadOnlyList<string> stopStrings)
+{
+    private readonly IncrementalDecoder _decoder = new(tokenizer);
+    private readonly StopStringFilter _filter = new(stopStrings);
+
+    /// <summary>Takes a token; <paramref name="limit"/> is the reason to end with it if there is no other.</summary>
+    public (string Text, FinishReason? Finish) Append(int id, bool endOfText, FinishReason? limit)
+    {
+        var shown = endOfText ? "" : _filter.Append(_decoder.Append(id));
+        if (!_filter.Stopped && (endOfText || limit is not null))
+        {
+            shown += _filter.Append(_decoder.Flush());
+            shown += _filter.Flush();
+        }
+
+        return (shown, _filter.Stopped ? FinishReason.StopString : endOfText ? FinishReason.EndOfText : limit);
+    }
+}

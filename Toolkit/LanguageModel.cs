@@ -1,0 +1,147 @@
+using System.Runtime.CompilerServices;
+using Toolkit.Data;
+using Toolkit.Decoding;
+using Toolkit.Evaluation;
+using Toolkit.Measurement;
+using Toolkit.Models;
+using Toolkit.Text;
+using Toolkit.Training;
+using TorchSharp;
+
+namespace Toolkit;
+
+/// <summary>A model and its tokenizer: text in, text out. Everything it does is one call of a room that can be called directly.</summary>
+/// <example>
+/// <code>
+/// var corpus = Corpus.Open("sotu");
+/// var tokenizer = Tokenizer.Train(corpus.Train, 4096);
+/// using var model = LanguageModel.Create(DecoderConfig.Llama(layers: 4, width: 128, heads: 4, keyValueHeads: 2, vocabularySize: 4096), tokenizer);
+/// foreach (var step in model.Train(corpus, new TrainingOptions { Steps = 200 })) { }
+/// model.Generate("My fellow citizens,", tokens: 100).Stream();
+/// model.Save("my-model");
+/// </code>
+/// </example>
+public sealed class LanguageModel : IDisposable
+{
+    // Tokenizing a corpus takes longer than many a training step: it is done once a corpus and model.
+    private readonly ConditionalWeakTable<Corpus, TokenizedSplits> _tokenized = [];
+
+    private LanguageModel(Decoder decoder, Tokenizer tokenizer)
+    {
+        Decoder = decoder;
+        Tokenizer = tokenizer;
+    }
+
+    /// <summary>The model; it lives as long as this object.</summary>
+    public Decoder Decoder { get; }
+
+    /// <summary>The tokenizer.</summary>
+    public Tokenizer Tokenizer { get; }
+
+    /// <summary>Makes a model with random weights.</summary>
+    /// <param name="config">Its shape.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="seed">Seed of the weights.</param>
+    /// <exception cref="ArgumentException">The tokenizer has more tokens than the model's vocabulary.</exception>
+    public static LanguageModel Create(DecoderConfig config, Tokenizer tokenizer, long seed = 0)
+    {
+        RequireVocabulary(config, tokenizer, "this configuration");
+        return new LanguageModel(Decoder.Create(config, seed), tokenizer);
+    }
+
+    /// <summary>Loads a folder in Hugging Face layout: <c>config.json</c>, <c>model.safetensors</c> (or shards) and <c>tokenizer.json</c>.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="dtype">Type of the weights in memory; null keeps that of the file.</param>
+    /// <exception cref="ArgumentException">The tokenizer has more tokens than the model's vocabulary.</exception>
+    public static LanguageModel Load(string folder, torch.ScalarType? dtype = null)
+    {
+        var tokenizer = Tokenizer.Load(folder);
+        RequireVocabulary(DecoderConfig.Load(folder), tokenizer, $"the model in '{folder}'");
+        return new LanguageModel(Decoder.Load(folder, dtype), tokenizer);
+    }
+
+    /// <summary>Saves <c>config.json</c>, <c>model.safetensors</c> and <c>tokenizer.json</c>: what <see cref="Load"/> and Hugging Face transformers read.</summary>
+    public void Save(string folder)
+    {
+        Decoder.Save(folder);
+        Tokenizer.Save(folder);
+    }
+
+    /// <summary>Trains on a corpus and validates on its validation documents. Steps are made as they are asked for.</summary>
+    /// <param name="corpus">The text.</param>
+    /// <param name="options">How to train; a missing peak rate is measured on this machine, so that steps know their utilization.</param>
+    /// <param name="cancellation">Ends the run at a step boundary.</param>
+    public IEnumerable<TrainingStep> Train(Corpus corpus, TrainingOptions options, CancellationToken cancellation = default)
+    {
+        var splits = _tokenized.GetValue(corpus, Tokenize);
+        return Run(splits.Train, options, splits.Validation, cancellation);
+    }
+
+    /// <summary>Trains on tokens.</summary>
+    /// <param name="corpus">The tokens, of this model's tokenizer.</param>
+    /// <param name="options">How to train; a missing peak rate is measured on this machine, so that steps know their utilization.</param>
+    /// <param name="validation">Tokens to validate on.</param>
+    /// <param name="cancellation">Ends the run at a step boundary.</param>
+    public IEnumerable<TrainingStep> Train(
+        TokenizedCorpus corpus, TrainingOptions options, TokenizedCorpus? validation = null, CancellationToken cancellation = default) =>
+        Run(corpus, options, validation, cancellation);
+
+    /// <summary>Continues a text. Tokens come as they are decoded.</summary>
+    /// <param name="prompt">The text to continue; an empty one begins a new text.</param>
+    /// <param name="options">What to generate.</param>
+    /// <param name="cancellation">Ends the sequence before the next token.</param>
+    public IEnumerable<GeneratedToken> Generate(string prompt, GenerationOptions options, CancellationToken cancellation = default) =>
+        Generator.Generate(Decoder, Tokenizer, prompt, options, cancellation);
+
+    /// <summary>Continues a text by at most <paramref name="tokens"/> tokens. Tokens come as they are decoded.</summary>
+    /// <param name="prompt">The text to continue; an empty one begins a new text.</param>
+    /// <param name="tokens">The most tokens.</param>
+    /// <param name="temperature">0 is greedy, 1 the model's own distribution.</param>
+    /// <param name="seed">The same seed gives the same text.</param>
+    public IEnumerable<GeneratedToken> Generate(string prompt, int tokens = 256, double temperature = 1, long seed = 0) =>
+        Generate(prompt, new GenerationOptions { MaxTokens = tokens, Sampling = new() { Temperature = temperature, Seed = seed } });
+
+    /// <summary>How well the model predicts documents.</summary>
+    public EvaluationResult Evaluate(IEnumerable<string> documents) => Evaluate(TokenizedCorpus.From(Tokenizer, documents));
+
+    /// <summary>How well the model predicts tokens.</summary>
+    public EvaluationResult Evaluate(TokenizedCorpus corpus) =>
+        Perplexity.Evaluate(Decoder, corpus, Math.Min(256, Decoder.Config.MaxPositions));
+
+    /// <summary>How fast the model decodes on this machine, and how much of its bandwidth that uses.</summary>
+    /// <param name="tokens">Tokens to decode.</param>
+    /// <param name="promptTokens">Tokens of the prompt before them.</param>
+    public DecodeMeasurement MeasureDecode(int tokens = 64, int promptTokens = 16) =>
+        DecodeBenchmark.Measure(Decoder, promptTokens, tokens, MachineCeilings.Measure());
+
+    /// <summary>Frees the weights.</summary>
+    public void Dispose() => Decoder.Dispose();
+
+    /// <summary>One line: shape and size.</summary>
+    public override string ToString() =>
+        $"Decoder of {Decoder.Config.Layers} layers, width {Decoder.Config.Width}, vocabulary {Decoder.Config.VocabularySize}: {Decoder.ParameterCount / 1e6:0.##} M parameters";
+
+    private static void RequireVocabulary(DecoderConfig config, Tokenizer tokenizer, string what)
+    {
+        if (tokenizer.VocabularySize > config.VocabularySize)
+        {
+            throw new ArgumentException($"The tokenizer has {tokenizer.VocabularySize} tokens, but {what} has a vocabulary of {config.VocabularySize}.");
+        }
+    }
+
+    private TokenizedSplits Tokenize(Corpus corpus) => new(
+        TokenizedCorpus.From(Tokenizer, corpus.Train),
+        corpus.Validation.Count > 0 ? TokenizedCorpus.From(Tokenizer, corpus.Validation) : null);
+
+    private IEnumerable<TrainingStep> Run(TokenizedCorpus train, TrainingOptions options, TokenizedCorpus? validation, CancellationToken cancellation)
+    {
+        var peak = options.PeakFlopsPerSecond ?? MachineCeilings.Measure().MatMulFlopsPerSecond;
+        using var trainer = new Trainer(Decoder, train, options with { PeakFlopsPerSecond = peak }, validation);
+        foreach (var step in trainer.Run(cancellation))
+        {
+            yield return step;
+        }
+    }
+
+    private sealed record TokenizedSplits(TokenizedCorpus Train, TokenizedCorpus? Validation);
+}
