@@ -1,0 +1,196 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using static TorchSharp.torch;
+
+namespace Toolkit.Checkpoints;
+
+/// <summary>The named tensors of a model folder in the Hugging Face layout: one model.safetensors, or shards and an index of them.</summary>
+public sealed partial class Checkpoint : IDisposable
+{
+    internal const string SingleFile = "model.safetensors";
+    internal const string IndexFile = "model.safetensors.index.json";
+    private const string IndexSuffix = ".index.json";
+
+    private readonly string _path;
+    private readonly Dictionary<string, SafeTensorsFile> _files;
+    private readonly Dictionary<string, SafeTensorsFile> _fileOf;
+
+    private Checkpoint(string path, Dictionary<string, SafeTensorsFile> files, Dictionary<string, SafeTensorsFile> fileOf)
+    {
+        _path = path;
+        _files = files;
+        _fileOf = fileOf;
+        Names = [.. fileOf.Keys.Order(StringComparer.Ordinal)];
+    }
+
+    /// <summary>The names of all tensors, sorted; with an index, those that it lists.</summary>
+    public IReadOnlyCollection<string> Names { get; }
+
+    /// <summary>Opens a folder (model.safetensors, or else model.safetensors.index.json), a safetensors file, or an index.</summary>
+    /// <exception cref="CheckpointException">There is none, a file of it is malformed, or a shard or a tensor that the index lists is missing.</exception>
+    public static Checkpoint Open(string folderOrFile)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folderOrFile);
+        var path = folderOrFile;
+        if (Directory.Exists(folderOrFile))
+        {
+            var single = Path.Combine(folderOrFile, SingleFile);
+            var index = Path.Combine(folderOrFile, IndexFile);
+            path = File.Exists(single) ? single : File.Exists(index) ? index : throw CheckpointException.In(folderOrFile, $"the folder holds neither {SingleFile} nor {IndexFile}");
+        }
+
+        if (path.EndsWith(IndexSuffix, StringComparison.Ordinal))
+        {
+            return OpenShards(path);
+        }
+
+        var file = SafeTensorsFile.Open(path);
+        return new(path, new() { [path] = file }, file.Entries.Keys.ToDictionary(name => name, _ => file, StringComparer.Ordinal));
+    }
+
+    /// <summary>Whether there is a tensor of that name.</summary>
+    public bool Contains(string name) => _fileOf.ContainsKey(name);
+
+    /// <summary>Element type and shape of a tensor, without loading it.</summary>
+    /// <exception cref="CheckpointException">There is no tensor of that name.</exception>
+    public TensorEntry Entry(string name) => FileOf(name).Entries[name];
+
+    /// <summary>The tensor of that name, a view of its mapped file: see <see cref="SafeTensorsFile.Load"/>.</summary>
+    /// <exception cref="CheckpointException">There is no tensor of that name, or TorchSharp lacks its element type.</exception>
+    public Tensor Load(string name) => FileOf(name).Load(name);
+
+    /// <summary>
+    /// Writes <paramref name="tensors"/> into <paramref name="folder"/>, which is made if need be: one file, or shards with an index where
+    /// they are more than <paramref name="maxShardBytes"/> of data. All files are complete before the first takes its place; afterwards
+    /// those of an earlier save there that no longer belong (single file, index, model-*-of-*.safetensors) are removed.
+    /// </summary>
+    /// <exception cref="CheckpointException">A tensor cannot be stored in this format, or a file cannot be written.</exception>
+    public static void Save(string folder, IReadOnlyDictionary<string, Tensor> tensors, long maxShardBytes = 5L << 30)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        ArgumentNullException.ThrowIfNull(tensors);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxShardBytes);
+        CreateFolder(folder);
+        var (shards, totalBytes) = Divide(folder, tensors, maxShardBytes);
+        var names = Enumerable.Range(1, shards.Count).Select(i => shards.Count == 1 ? SingleFile : ShardName(i, shards.Count)).ToArray();
+        var pending = new List<PendingFile>();
+        try
+        {
+            for (var i = 0; i < names.Length; i++)
+            {
+                pending.Add(SafeTensorsWriter.Write(Path.Combine(folder, names[i]), shards[i], metadata: null));
+            }
+
+            if (names.Length > 1)
+            {
+                var weightMap = shards.SelectMany((shard, i) => shard.Keys.Select(name => (name, names[i])));
+                pending.Add(CheckpointIndex.Write(Path.Combine(folder, IndexFile), weightMap, totalBytes));
+            }
+
+            pending.ForEach(file => file.Commit());
+        }
+        finally
+        {
+            pending.ForEach(file => file.Dispose());
+        }
+
+        RemoveOthers(folder, names);
+    }
+
+    /// <summary>Lets go of all files; loaded tensors stay valid.</summary>
+    public void Dispose()
+    {
+        foreach (var file in _files.Values)
+        {
+            file.Dispose();
+        }
+    }
+
+    private static Checkpoint OpenShards(string indexPath)
+    {
+        var folder = Path.GetDirectoryName(Path.GetFullPath(indexPath))!;
+        var files = new Dictionary<string, SafeTensorsFile>(StringComparer.Ordinal);
+        var fileOf = new Dictionary<string, SafeTensorsFile>(StringComparer.Ordinal);
+        try
+        {
+            foreach (var (name, shard) in CheckpointIndex.Read(indexPath))
+            {
+                if (!files.TryGetValue(shard, out var file))
+                {
+                    files[shard] = file = SafeTensorsFile.Open(CheckpointIndex.Resolve(indexPath, folder, name, shard));
+                }
+
+                fileOf[name] = file.Entries.ContainsKey(name) ? file : throw CheckpointException.In(indexPath, name, $"the index says that it is in {shard}, which does not hold it");
+            }
+
+            return new(indexPath, files, fileOf);
+        }
+        catch
+        {
+            foreach (var file in files.Values)
+            {
+                file.Dispose();
+            }
+
+            throw;
+        }
+    }
+
+    private static (List<Dictionary<string, Tensor>> Shards, long TotalBytes) Divide(string folder, IReadOnlyDictionary<string, Tensor> tensors, long maxShardBytes)
+    {
+        List<Dictionary<string, Tensor>> shards = [[]];
+        var (shardBytes, totalBytes) = (0L, 0L);
+        foreach (var (name, tensor) in tensors.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+        {
+            var bytes = SafeTensorsWriter.ByteCount(folder, name, tensor);
+            if (shards[^1].Count > 0 && bytes > maxShardBytes - shardBytes)
+            {
+                shards.Add([]);
+                shardBytes = 0;
+            }
+
+            shards[^1].Add(name, tensor);
+            shardBytes += bytes;
+            totalBytes += bytes;
+        }
+
+        return (shards, totalBytes);
+    }
+
+    private static string ShardName(int number, int count) => string.Create(CultureInfo.InvariantCulture, $"model-{number:D5}-of-{count:D5}.safetensors");
+
+    private static void CreateFolder(string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw CheckpointException.In(folder, $"the folder cannot be made: {error.Message}", error);
+        }
+    }
+
+    /// <summary>A single file outranks an index when a folder is opened, so one that is out of date must not stay.</summary>
+    private static void RemoveOthers(string folder, string[] written)
+    {
+        var keep = written.Length > 1 ? written.Append(IndexFile) : written;
+        var candidates = Directory.EnumerateFiles(folder).Select(file => Path.GetFileName(file)).Where(file => file is SingleFile or IndexFile || ShardPattern().IsMatch(file));
+        foreach (var file in candidates.Except(keep).ToArray())
+        {
+            try
+            {
+                File.Delete(Path.Combine(folder, file));
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                throw CheckpointException.In(Path.Combine(folder, file), $"this file of an earlier save cannot be removed: {error.Message}", error);
+            }
+        }
+    }
+
+    private SafeTensorsFile FileOf(string name) => _fileOf.GetValueOrDefault(name) ?? throw CheckpointException.In(_path, name, "the checkpoint has no tensor of that name");
+
+    [GeneratedRegex(@"^model-\d{5,}-of-\d{5,}\.safetensors\z")]
+    private static partial Regex ShardPattern();
+}
