@@ -1,6 +1,7 @@
 using Plotly.NET;
 using Spectre.Console;
 using Toolkit.Measurement;
+using SpectreText = Spectre.Console.Text;
 
 namespace Toolkit.Display;
 
@@ -63,9 +64,9 @@ public sealed class BandwidthChart(IEnumerable<(string Label, DecodeMeasurement 
         foreach (var (label, measurement) in _rows)
         {
             grid.AddRow(
-                new Text(label),
-                new Text(PlainText.Bar(measurement.ModelBandwidthUtilization, 30)),
-                new Text(Text(measurement)));
+                new SpectreText(label),
+                new SpectreText(PlainText.Bar(measurement.ModelBandwidthUtilization, 30)),
+                new SpectreText(Text(measurement)));
         }
 
         return $"{title}\n{PlainText.Render(grid)}";

@@ -2,6 +2,7 @@ using System.Globalization;
 using Plotly.NET;
 using Spectre.Console;
 using Toolkit.Training;
+using SpectreText = Spectre.Console.Text;
 
 namespace Toolkit.Display;
 
@@ -65,7 +66,7 @@ public sealed class LossChart(IEnumerable<TrainingStep> steps, string title = "T
     {
         if (values.Length > 0)
         {
-            grid.AddRow(new Text(name), new Text(PlainText.Sparkline(values)), new Text($"{format(values[0])} → {format(values[^1])}"));
+            grid.AddRow(new SpectreText(name), new SpectreText(PlainText.Sparkline(values)), new SpectreText($"{format(values[0])} → {format(values[^1])}"));
         }
     }
 

@@ -2,6 +2,7 @@ using Plotly.NET;
 using Spectre.Console;
 using Toolkit.Evaluation;
 using Toolkit.Training;
+using SpectreText = Spectre.Console.Text;
 
 namespace Toolkit.Display;
 
@@ -73,10 +74,10 @@ public sealed class MemoryChart(IEnumerable<(string Label, MemoryUse Memory)> ba
             foreach (var (name, _, bytes) in Kinds.Where(kind => kind.Bytes(memory) > 0))
             {
                 var share = bytes(memory) / (double)memory.Total;
-                table.AddRow(new Text(label), new Text(name), new Text(Units.Bytes(bytes(memory))), new Text($"{PlainText.Bar(share, 24)} {Units.Percent(share)}"));
+                table.AddRow(new SpectreText(label), new SpectreText(name), new SpectreText(Units.Bytes(bytes(memory))), new SpectreText($"{PlainText.Bar(share, 24)} {Units.Percent(share)}"));
             }
 
-            table.AddRow(new Text(label), new Text("total"), new Text(Units.Bytes(memory.Total)), new Text(""));
+            table.AddRow(new SpectreText(label), new SpectreText("total"), new SpectreText(Units.Bytes(memory.Total)), new SpectreText(""));
         }
 
         return $"{title}\n{PlainText.Render(table)}";

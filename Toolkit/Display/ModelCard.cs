@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Spectre.Console;
 using TorchSharp;
+using SpectreText = Spectre.Console.Text;
 
 namespace Toolkit.Display;
 
@@ -103,10 +104,10 @@ public sealed class ModelCard : IDisplayable
         var facts = new Grid().AddColumns(2);
         foreach (var (name, value) in Facts())
         {
-            facts.AddRow(new Text(name), new Text(value));
+            facts.AddRow(new SpectreText(name), new SpectreText(value));
         }
 
-        var tree = new Tree(new Text($"{_root.Name}  {_root.Facts}"));
+        var tree = new Tree(new SpectreText($"{_root.Name}  {_root.Facts}"));
         foreach (var child in TreeNodes(_root))
         {
             tree.AddNode(child);
@@ -119,12 +120,12 @@ public sealed class ModelCard : IDisplayable
     {
         foreach (var leaf in node.Leaves)
         {
-            yield return new TreeNode(new Text($"{leaf.Name}  {leaf.Facts}"));
+            yield return new TreeNode(new SpectreText($"{leaf.Name}  {leaf.Facts}"));
         }
 
         foreach (var child in node.Children)
         {
-            var branch = new TreeNode(new Text($"{child.Name}  {child.Facts}"));
+            var branch = new TreeNode(new SpectreText($"{child.Name}  {child.Facts}"));
             branch.AddNodes(TreeNodes(child));
             yield return branch;
         }

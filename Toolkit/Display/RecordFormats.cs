@@ -4,6 +4,7 @@ using Toolkit.Evaluation;
 using Toolkit.Measurement;
 using Toolkit.Training;
 using TorchSharp;
+using SpectreText = Spectre.Console.Text;
 
 namespace Toolkit.Display;
 
@@ -83,7 +84,7 @@ internal static class RecordFormats
         var grid = new Grid().AddColumns(2);
         foreach (var (name, value) in known)
         {
-            grid.AddRow(new Text(name), new Text(value!));
+            grid.AddRow(new SpectreText(name), new SpectreText(value!));
         }
 
         var rows = string.Concat(known.Select(fact => $"<tr><td>{Fragment.Encode(fact.Name)}</td><td class=\"tk-num\">{Fragment.Encode(fact.Value!)}</td></tr>"));

@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Text;
 using Microsoft.Data.Analysis;
 using Spectre.Console;
+using SpectreText = Spectre.Console.Text;
 
 namespace Toolkit.Display;
 
@@ -127,12 +128,12 @@ public sealed class TableView(IReadOnlyList<string> columns, IEnumerable<IReadOn
         var table = new Table().Border(TableBorder.Simple);
         foreach (var column in block)
         {
-            table.AddColumn(new TableColumn(new Text(columns[column])) { Alignment = numeric[column] ? Justify.Right : Justify.Left, NoWrap = numeric[column] });
+            table.AddColumn(new TableColumn(new SpectreText(columns[column])) { Alignment = numeric[column] ? Justify.Right : Justify.Left, NoWrap = numeric[column] });
         }
 
         foreach (var row in cells)
         {
-            table.AddRow(block.Select(column => new Text(row[column])));
+            table.AddRow(block.Select(column => new SpectreText(row[column])));
         }
 
         return table;

@@ -1,4 +1,5 @@
 using Spectre.Console;
+using SpectreText = Spectre.Console.Text;
 
 namespace Toolkit.Display;
 
@@ -34,7 +35,7 @@ internal sealed class TerminalHost(IAnsiConsole? console = null) : IDisplayHost
                 _console.Write(new ControlCode("\r\u001b[0J"));
             }
 
-            _console.Write(new Text(bundle.Plain));
+            _console.Write(new SpectreText(bundle.Plain));
             _console.WriteLine();
             (_lastId, _lastRows, _midLine) = (displayId, Rows(bundle.Plain), false);
             if (bundle.Completion is null)
