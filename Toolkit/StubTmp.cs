@@ -25,8 +25,3 @@ public sealed class TokenizedCorpus { public static TokenizedCorpus From(Tokeniz
 namespace Toolkit.Evaluation { public static class Perplexity { public static EvaluationResult Evaluate(Decoder d, TokenizedCorpus c, int sequenceLength = 256, int batchSize = 8, long maxTokens = long.MaxValue) => new(1,1,1); } }
 namespace Toolkit.Training { public sealed record TrainingOptions { public int Steps, BatchSize, SequenceLength, WarmupSteps; public double LearningRate; public double? PeakFlopsPerSecond; }
 public sealed class Trainer(Decoder d, TokenizedCorpus c, TrainingOptions o, TokenizedCorpus? v = null) : IDisposable { public IEnumerable<TrainingStep> Run(CancellationToken t = default) => []; public void Dispose() {} } }
-namespace Toolkit.Native { public static class NativeMemory { 
- [System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Sequential)] struct M { public long a,b,c,d,hblkhd,f,g,uord,i,j; }
- [System.Runtime.InteropServices.DllImport("libc")] static extern M mallinfo2();
- public static long AllocatedBytes() { var m = mallinfo2(); return m.uord + m.hblkhd; } } }
-namespace Toolkit.Measurement { public static class MachineCeilings { public static MachineCeiling Measure(bool refresh = false) => new(10e9, 100e9, 2); } }
