@@ -39,8 +39,20 @@ public static class LibTorch
     /// <summary>Whether TorchSharp's library had to be mended in memory to load on this system.</summary>
     public static bool IsMended { get; private set; }
 
-    /// <summary>Version of the libtorch that TorchSharp was built for.</summary>
-    public static string Version => torch.__version__;
+    /// <summary>Version of the loaded libtorch, such as 2.10.0; null before it is loaded, or where it is too old to tell.</summary>
+    public static unsafe string? Version
+    {
+        get
+        {
+            if (_torchCpu == 0 || !NativeLibrary.TryGetExport(_torchCpu, "aoti_torch_abi_version", out var function))
+            {
+                return null;
+            }
+
+            var number = ((delegate* unmanaged<ulong>)function)();
+            return $"{number >> 56}.{(number >> 48) & 0xFF}.{(number >> 40) & 0xFF}";
+        }
+    }
 
     /// <summary>Loads libtorch if that has not happened yet.</summary>
     /// <exception cref="LibTorchException">It cannot be loaded.</exception>

@@ -12,6 +12,7 @@ public sealed class LibTorchTests
         LibTorch.Load();
         Assert.True(LibTorch.IsLoaded);
         Assert.True(Directory.Exists(LibTorch.Location));
+        Assert.Matches(@"^2\.\d+\.\d+$", LibTorch.Version);
         Assert.Contains(LibTorch.BackEnd, new[] { "cpu", "cuda" });
         using var scope = torch.NewDisposeScope();
         Assert.Equal(3f, torch.ones(3).sum().item<float>());
