@@ -1,6 +1,6 @@
 // Stand-ins until the branches text, native and training are merged: delete this file then.
 #pragma warning disable CS1591, CS9113
-using System.Text; using Decoder = Toolkit.Models.Decoder; using Toolkit.Text; using Toolkit.Evaluation; using Toolkit.Data;
+using System.Text; using Toolkit.Text;
 namespace Toolkit.Text {
 public sealed class Tokenizer
 {
@@ -8,6 +8,7 @@ public sealed class Tokenizer
     public int EndOfTextId => 256;
     public int[] Encode(string text) => [.. Encoding.UTF8.GetBytes(text).Select(b => (int)b)];
     public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = false) { var l = new List<byte>(); foreach (var i in ids) { if (i < 256) l.Add((byte)i); } return Encoding.UTF8.GetString([.. l]); }
+    public ReadOnlyMemory<byte> TokenBytes(int id) => id < 256 ? new byte[] { (byte)id } : default;
     public static Tokenizer Train(IEnumerable<string> d, int v) => new();
     public static Tokenizer Load(string path) => new();
     public void Save(string path) { }
@@ -20,11 +21,6 @@ public sealed class IncrementalDecoder(Tokenizer t)
     public string Flush() => new(_c, 0, _d.GetChars([], _c, true));
 }
 }
-namespace Toolkit.Data { public sealed class Corpus { public IReadOnlyList<string> Train = []; public IReadOnlyList<string> Validation = []; }
-public sealed class TokenizedCorpus { public static TokenizedCorpus From(Tokenizer t, IEnumerable<string> d) => new(); } }
-namespace Toolkit.Evaluation { public static class Perplexity { public static EvaluationResult Evaluate(Decoder d, TokenizedCorpus c, int sequenceLength = 256, int batchSize = 8, long maxTokens = long.MaxValue) => new(1,1,1); } }
-namespace Toolkit.Training { public sealed record TrainingOptions { public int Steps, BatchSize, SequenceLength, WarmupSteps; public double LearningRate; public double? PeakFlopsPerSecond; }
-public sealed class Trainer(Decoder d, TokenizedCorpus c, TrainingOptions o, TokenizedCorpus? v = null) : IDisposable { public IEnumerable<TrainingStep> Run(CancellationToken t = default) => []; public void Dispose() {} } }
 namespace Toolkit.Native { public static class NativeMemory { 
  [System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Sequential)] struct M { public long a,b,c,d,hblkhd,f,g,uord,i,j; }
  [System.Runtime.InteropServices.DllImport("libc")] static extern M mallinfo2();
