@@ -30,7 +30,8 @@ public sealed class SequencePacker
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(sequenceLength);
         if (corpus.Ids.Length <= sequenceLength)
         {
-            throw new ArgumentException($"the corpus has {corpus.Ids.Length} tokens; one row of sequence length {sequenceLength} needs {sequenceLength + 1}", nameof(corpus));
+            throw new ArgumentException(
+                $"the corpus has {corpus.Ids.Length} tokens; one row of sequence length {sequenceLength} needs {sequenceLength + 1}", nameof(corpus));
         }
 
         (_corpus, _batchSize, _sequenceLength, _seed) = (corpus, batchSize, sequenceLength, seed);

@@ -15,8 +15,13 @@ internal sealed class AdamW : IDisposable
     // libtorch may abort on script text that it does not know: this one is fixed, and AdamWTests run it.
     private const string Script =
         """
-        def update(parameters: List[Tensor], gradients: List[Tensor], first: List[Tensor], second: List[Tensor], steps: List[Tensor], numbers: Tensor):
-            torch._fused_adamw_(parameters, gradients, first, second, [], steps, lr=float(numbers[0]), beta1=float(numbers[1]), beta2=float(numbers[2]), weight_decay=float(numbers[3]), eps=float(numbers[4]), amsgrad=False, maximize=False)
+        def update(
+                parameters: List[Tensor], gradients: List[Tensor], first: List[Tensor], second: List[Tensor], steps: List[Tensor],
+                numbers: Tensor):
+            torch._fused_adamw_(
+                parameters, gradients, first, second, [], steps,
+                lr=float(numbers[0]), beta1=float(numbers[1]), beta2=float(numbers[2]), weight_decay=float(numbers[3]), eps=float(numbers[4]),
+                amsgrad=False, maximize=False)
             return numbers
 
         """;

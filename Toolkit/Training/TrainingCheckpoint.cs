@@ -77,7 +77,9 @@ internal static partial class TrainingCheckpoint
         try
         {
             var state = JsonSerializer.Deserialize<TrainerState>(File.ReadAllText(path), Format) ?? throw new JsonException("it is empty");
-            return state.Version == CurrentVersion ? state : throw new CheckpointException($"{path} has version {state.Version}; this toolkit reads version {CurrentVersion}");
+            return state.Version == CurrentVersion
+                ? state
+                : throw new CheckpointException($"{path} has version {state.Version}; this toolkit reads version {CurrentVersion}");
         }
         catch (Exception problem) when (problem is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -95,14 +97,15 @@ internal static partial class TrainingCheckpoint
         if (corpus.Ids.Length != state.CorpusTokens || corpus.Fingerprint != state.CorpusSha256)
         {
             throw new ArgumentException(
-                $"{folder} was trained on another corpus: {state.CorpusTokens} tokens with SHA-256 {state.CorpusSha256}; this one has {corpus.Ids.Length} tokens with SHA-256 {corpus.Fingerprint}",
+                $"{folder} was trained on another corpus: {state.CorpusTokens} tokens with SHA-256 {state.CorpusSha256}; "
+                + $"this one has {corpus.Ids.Length} tokens with SHA-256 {corpus.Fingerprint}",
                 nameof(corpus));
         }
     }
 
-    private static string Incoming(string target) => target + ".incoming";
+    private static string Incoming(string target) => target + ".toolkit-incoming";
 
-    private static string Previous(string target) => target + ".previous";
+    private static string Previous(string target) => target + ".toolkit-previous";
 
     /// <summary>Ends an exchange of folders wherever it was interrupted. Files that are not of a checkpoint (a tokenizer, notes) stay.</summary>
     private static void Repair(string target)

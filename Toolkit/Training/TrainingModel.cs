@@ -21,7 +21,8 @@ internal sealed class TrainingModel : IDisposable
         Parameters = [.. model.named_parameters().Select(p => (p.name, (Tensor)p.parameter))];
         if (Parameters.FirstOrDefault(p => p.Tensor.dtype != ScalarType.Float32) is { Name: not null } other)
         {
-            throw new ArgumentException($"weights are trained in float32, but {other.Name} is {other.Tensor.dtype}: load the model as float32 and ask for the precision in the options");
+            throw new ArgumentException(
+                $"weights are trained in float32, but {other.Name} is {other.Tensor.dtype}: load the model as float32 and ask for the precision in the options");
         }
 
         Gradients = new FlatTensors([.. Parameters.Select(p => p.Tensor)], ScalarType.Float32);

@@ -110,19 +110,19 @@ public sealed class TrainerResumeTests : IDisposable
         trainer.Save(Folder);
 
         // Interrupted while it wrote, and then between the two renames: what is on the disk at those moments.
-        Directory.CreateDirectory(Folder + ".incoming");
-        File.WriteAllText(Path.Combine(Folder + ".incoming", "model.safetensors"), "half");
+        Directory.CreateDirectory(Folder + ".toolkit-incoming");
+        File.WriteAllText(Path.Combine(Folder + ".toolkit-incoming", "model.safetensors"), "half");
         Assert.Equal(3, ResumedStep());
-        Directory.Move(Folder, Folder + ".previous");
+        Directory.Move(Folder, Folder + ".toolkit-previous");
         Assert.Equal(3, ResumedStep());
 
         // A save that fails leaves the checkpoint as it is.
         var before = File.ReadAllBytes(Path.Combine(Folder, "trainer.json"));
-        Directory.Delete(Folder + ".incoming", recursive: true);
-        File.WriteAllText(Folder + ".incoming", "a file in the way");
+        Directory.Delete(Folder + ".toolkit-incoming", recursive: true);
+        File.WriteAllText(Folder + ".toolkit-incoming", "a file in the way");
         Assert.ThrowsAny<IOException>(() => trainer.Save(Folder));
         Assert.Equal(before, File.ReadAllBytes(Path.Combine(Folder, "trainer.json")));
-        File.Delete(Folder + ".incoming");
+        File.Delete(Folder + ".toolkit-incoming");
         trainer.Save(Folder);
         Assert.Equal(3, ResumedStep());
     }
