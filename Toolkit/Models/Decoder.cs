@@ -82,6 +82,9 @@ public sealed class Decoder : nn.Module<Tensor, Tensor>
         return model;
     }
 
+    /// <summary>A model whose matrices are not yet set to anything.</summary>
+    internal static Decoder Empty(DecoderConfig config, ScalarType dtype) => new(config, dtype);
+
     /// <summary>Reads <c>config.json</c> and the weights of a folder.</summary>
     /// <param name="folder">A Hugging Face model folder.</param>
     /// <param name="dtype">Type to hold the weights in; default: float32.</param>
