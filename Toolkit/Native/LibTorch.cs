@@ -113,6 +113,7 @@ public static class LibTorch
         var chosen = Environment.GetEnvironmentVariable(FolderVariable);
         var folder = string.IsNullOrEmpty(chosen) ? BuiltIn() : Chosen(chosen);
         var loader = new NativeFiles(folder);
+        KeepThreadsFromSpinning();
         _torchCpu = loader.Load(NativeFiles.Name("torch_cpu"));
         BackEnd = loader.Has(NativeFiles.Name("torch_cuda")) ? "cuda" : "cpu";
         if (BackEnd == "cuda")
@@ -128,6 +129,23 @@ public static class LibTorch
             KeepTorchSharpFromSearching();
         }
     }
+
+    /// <summary>
+    /// After each operator libgomp's threads spin for milliseconds, in the hope of the next. Where anything else wants the cores (a second
+    /// process, C# threads, a neighbour of a virtual machine) that makes both many times slower; spinning for some microseconds costs nothing.
+    /// Whoever has set one of the variables knows better.
+    /// </summary>
+    private static void KeepThreadsFromSpinning()
+    {
+        if (OperatingSystem.IsLinux() && Environment.GetEnvironmentVariable("OMP_WAIT_POLICY") is null && Environment.GetEnvironmentVariable("GOMP_SPINCOUNT") is null)
+        {
+            // The environment that .NET shows is its own copy: libgomp reads the C library's.
+            _ = setenv("GOMP_SPINCOUNT", "10000", 0);
+        }
+    }
+
+    [DllImport("libc")]
+    private static extern int setenv([MarshalAs(UnmanagedType.LPUTF8Str)] string name, [MarshalAs(UnmanagedType.LPUTF8Str)] string value, int overwrite);
 
     private static string BuiltIn() =>
         NativeFiles.Find(NativeFiles.Name("torch_cpu")) is { } file
