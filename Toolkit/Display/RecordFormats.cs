@@ -17,6 +17,7 @@ internal static class RecordFormats
         Formatter.Register<EvaluationResult>(result => Facts("Evaluation", Of(result)));
         Formatter.Register<MemoryUse>(memory => Facts("Memory", Of(memory)));
         Formatter.Register<MachineCeiling>(ceiling => Facts("Measured ceilings of this machine", Of(ceiling)));
+        Formatter.Register<DoctorReport>(Report);
         Formatter.Register<DecodeMeasurement>(measurement => Facts("Decode", Of(measurement)));
         Formatter.Register<torch.Tensor>(TensorFormat.Format);
         Formatter.Register<torch.nn.Module>(module => new ModelCard(module).ToMimeBundle());
@@ -89,6 +90,16 @@ internal static class RecordFormats
 
         var rows = string.Concat(known.Select(fact => $"<tr><td>{Fragment.Encode(fact.Name)}</td><td class=\"tk-num\">{Fragment.Encode(fact.Value!)}</td></tr>"));
         return MimeBundle.Of(Fragment.Box($"<table class=\"tk-table\"><tbody>{rows}</tbody></table>", title), $"{title}\n{PlainText.Render(grid)}");
+    }
+
+    private static MimeBundle Report(DoctorReport report)
+    {
+        var facts = Facts("Toolkit doctor", report.Findings.Select(finding => (finding.Name, (string?)finding.Value)));
+        var end = report.Missing.Count == 0 ? "Nothing is missing." : "Missing:";
+        var list = string.Concat(report.Missing.Select(line => $"<li>{Fragment.Encode(line)}</li>"));
+        return MimeBundle.Of(
+            facts.Html + Fragment.Box($"{Fragment.Encode(end)}<ul>{list}</ul>"),
+            string.Join('\n', [facts.Plain.TrimEnd(), end, .. report.Missing.Select(line => $"  - {line}")]));
     }
 
     private static MimeBundle Failure(Exception exception)

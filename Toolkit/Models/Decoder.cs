@@ -1,5 +1,6 @@
 using Toolkit.Checkpoints;
 using Toolkit.Layers;
+using Toolkit.Native;
 using TorchSharp;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
@@ -16,7 +17,7 @@ public sealed class Decoder : nn.Module<Tensor, Tensor>
     private readonly Layers.Linear? _head;
 
     private Decoder(DecoderConfig config, ScalarType dtype)
-        : base(nameof(Decoder))
+        : base(Named())
     {
         Config = config.Validated();
         _body = new DecoderBody(config, dtype);
@@ -146,6 +147,13 @@ public sealed class Decoder : nn.Module<Tensor, Tensor>
     {
         var weights = Linears.Sum(l => (double)l.Inputs * l.Outputs) + (_head is null ? (double)Config.VocabularySize * Config.Width : 0);
         return (2 * weights) + (4.0 * Config.Layers * Config.Heads * Config.HeadDimension * (sequenceLength + 1) / 2);
+    }
+
+    /// <summary>Says clearly why libtorch is not there, before TorchSharp's own first use of it would fail.</summary>
+    private static string Named()
+    {
+        LibTorch.Load();
+        return nameof(Decoder);
     }
 
     private Tensor Logits(Tensor hidden) => nn.functional.linear(hidden, HeadWeight);

@@ -24,6 +24,10 @@ internal sealed partial class ErrorReport(Func<int, string?> sourceOfCell)
             {
                 lines.Add($"    {source}");
                 lines.Add($"    {Underline(source, position.Character)}");
+                if (UsingDeclaration().Match(source) is { Success: true } declaration)
+                {
+                    lines.Add($"    C# scripts have no using declarations at top level: write using (var {declaration.Groups["name"].Value} = ...) {{ }}, or put it into a method.");
+                }
             }
         }
 
@@ -131,6 +135,9 @@ internal sealed partial class ErrorReport(Func<int, string?> sourceOfCell)
 
     private static string Underline(string source, int column) =>
         string.Concat(source.Take(column).Select(character => character == '\t' ? '\t' : ' ')) + "^";
+
+    [GeneratedRegex(@"^\s*using\s+(?!static\b)[\w.<>\[\]]+\??\s+(?<name>\w+)\s*=")]
+    private static partial Regex UsingDeclaration();
 
     [GeneratedRegex("<([A-Za-z_][A-Za-z0-9_]*)>")]
     private static partial Regex GeneratedName();

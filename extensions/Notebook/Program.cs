@@ -1,5 +1,5 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
+using Toolkit.Display;
 
 namespace Toolkit.Notebook;
 
@@ -39,9 +39,9 @@ internal static class Program
 
     private static int Doctor()
     {
-        Console.Out.WriteLine($"Toolkit {typeof(Program).Assembly.GetName().Version?.ToString(3)}, .NET {Environment.Version}, {RuntimeInformation.OSDescription} {RuntimeInformation.OSArchitecture}");
-        Console.Out.WriteLine($"{Environment.ProcessorCount} logical processors, {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (double)(1 << 30):0.0} GiB memory");
-        return 0;
+        var report = Measurement.Doctor.Examine();
+        Console.Out.WriteLine(Formatter.Format(report).Plain);
+        return report.IsHealthy ? 0 : 1;
     }
 
     private static int Run(RunRequest request)

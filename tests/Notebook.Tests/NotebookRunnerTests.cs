@@ -162,11 +162,18 @@ public sealed class NotebookRunnerTests
     [Fact]
     public async Task Tensors_can_be_used_without_any_preparation()
     {
-        Assert.SkipWhen(typeof(Toolkit.Display.Output).Assembly.GetType("Toolkit.Native.LibTorch") is null, "the Native room, which loads libtorch, is not there yet");
-        var (document, result) = await Run.Cells("using var scope = torch.NewDisposeScope();\nvar t = torch.ones(2, 3);", "t.sum().item<float>()");
+        var (document, result) = await Run.Cells("var t = torch.ones(2, 3);", "using (torch.NewDisposeScope())\n{\n    t = t.add(t).DetachFromDisposeScope();\n}\n\nt.sum().item<float>() / 2");
 
         Assert.True(result.Error is null, result.Error?.Report);
         Assert.Equal("6", document.Outputs(1)[0].Plain());
+    }
+
+    [Fact]
+    public async Task A_using_declaration_is_refused_with_the_way_to_write_it()
+    {
+        var (_, result) = await Run.Cells("using var scope = torch.NewDisposeScope();");
+
+        Assert.Contains("using (var scope = ...) { }", result.Error!.Report);
     }
 
     private sealed class OnText(Action act) : RunObserver
