@@ -1,7 +1,10 @@
+using System.Text;
 using Microsoft.Data.Analysis;
 using Spectre.Console;
+using Toolkit.Data;
 using Toolkit.Evaluation;
 using Toolkit.Measurement;
+using Toolkit.Text;
 using Toolkit.Training;
 using TorchSharp;
 using SpectreText = Spectre.Console.Text;
@@ -18,6 +21,8 @@ internal static class RecordFormats
         Formatter.Register<MemoryUse>(memory => Facts("Memory", Of(memory)));
         Formatter.Register<MachineCeiling>(ceiling => Facts("Measured ceilings of this machine", Of(ceiling)));
         Formatter.Register<DoctorReport>(Report);
+        Formatter.Register<Corpus>(corpus => Facts(corpus.Title, Of(corpus)));
+        Formatter.Register<Tokenizer>(tokenizer => Facts("Tokenizer", Of(tokenizer)));
         Formatter.Register<DecodeMeasurement>(measurement => Facts("Decode", Of(measurement)));
         Formatter.Register<torch.Tensor>(TensorFormat.Format);
         Formatter.Register<torch.nn.Module>(module => new ModelCard(module).ToMimeBundle());
@@ -76,6 +81,31 @@ internal static class RecordFormats
         ("decode", Units.Duration(measurement.Decode)),
         .. Of(measurement.Memory).Select(row => (row.Name == "total" ? "memory" : $"memory, {row.Name}", row.Value)),
     ];
+
+    private static IEnumerable<(string Name, string? Value)> Of(Corpus corpus) =>
+    [
+        ("name", corpus.Name),
+        ("to train on", Documents(corpus.Train)),
+        ("to validate on", Documents(corpus.Validation)),
+        ("licence", corpus.Licence),
+        ("origin", corpus.Origin),
+        ("begins", corpus.Train[0] is { Length: > 80 } text ? $"{text[..80]}…" : corpus.Train[0]),
+    ];
+
+    private static IEnumerable<(string Name, string? Value)> Of(Tokenizer tokenizer)
+    {
+        var ids = Enumerable.Range(0, tokenizer.VocabularySize).Where(id => tokenizer.TokenBytes(id).Length > 0).ToArray();
+        return
+        [
+            ("kind", "byte-level byte-pair encoding"),
+            ("vocabulary", Units.Count(tokenizer.VocabularySize)),
+            ("special tokens", string.Join(", ", tokenizer.SpecialTokens.Select(token => $"{token.Key} ({token.Value})").DefaultIfEmpty("none"))),
+            ("longest tokens", string.Join(", ", ids.OrderByDescending(id => tokenizer.TokenBytes(id).Length).Take(5).Select(id => $"“{tokenizer.TokenText(id)}”"))),
+        ];
+    }
+
+    private static string Documents(IReadOnlyList<string> documents) =>
+        $"{Units.Count(documents.Count)} documents, {Units.Bytes(documents.Sum(document => (long)Encoding.UTF8.GetByteCount(document)))}";
 
     private static string? Kind(long bytes) => bytes > 0 ? Units.Bytes(bytes) : null;
 
