@@ -109,6 +109,9 @@ public enum TrainingPrecision
     /// <summary>float32 throughout.</summary>
     Float32,
 
-    /// <summary>A bfloat16 copy of the weights runs forward and backward; its gradients update the float32 weights.</summary>
+    /// <summary>
+    /// A bfloat16 copy of the weights runs forward and backward; its gradients update the float32 weights. It is faster only where the processor
+    /// multiplies bfloat16 itself (AVX512-BF16, AMX, a GPU); elsewhere it is several times slower.
+    /// </summary>
     BFloat16,
 }

@@ -43,6 +43,11 @@ public sealed class CorpusTests : IDisposable
         Assert.Equal(["0", "25", "50", "75"], corpus.Sample(4));
         Assert.Equal(corpus.Train, corpus.Sample(1000));
         Assert.Empty(corpus.Sample(0));
+
+        var smaller = Corpus.FromText("numbers", Enumerable.Range(1, 100).Select(i => $"{i}"), licence: "none").Take(2);
+        Assert.Equal(["1", "51"], smaller.Train);
+        Assert.Equal(["10", "60"], smaller.Validation);
+        Assert.Equal("none", smaller.Licence);
     }
 
     [Fact]

@@ -28,19 +28,6 @@ public sealed class TrainerTests
     }
 
     [Fact]
-    public void Memory_is_known_by_kind()
-    {
-        using var model = TinyModel.Create();
-        using var trainer = new Trainer(model, Runs.Corpus, Runs.Options with { Steps = 3 });
-        var memory = trainer.Run().Last().Memory!;
-        Assert.Equal(model.ParameterBytes, memory.Weights);
-        Assert.InRange(memory.Gradients, model.ParameterBytes, model.ParameterBytes * 1.05);
-        Assert.InRange(memory.Optimizer, 2 * model.ParameterBytes, 2.1 * model.ParameterBytes);
-        // Each of two blocks keeps at least the inputs of its seven linears for the backward pass.
-        Assert.True(memory.Activations > 2 * 7 * 64 * 32 * sizeof(float), $"{memory.Activations} bytes");
-    }
-
-    [Fact]
     public void Micro_batches_make_the_same_step_as_one_large_batch()
     {
         using var large = TinyModel.Create();
