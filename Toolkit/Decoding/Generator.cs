@@ -94,7 +94,7 @@ internal sealed class TokenChoice(SamplingOptions options, int vocabulary)
 /// <summary>Turns token ids into text that can be shown: whole characters, nothing of a stop string.</summary>
 internal sealed class TokenText(Tokenizer tokenizer, IReadOnlyList<string> stopStrings)
 {
-    private readonly IncrementalDecoder _decoder = new(tokenizer);
+    private readonly IncrementalDecoder _decoder = new(tokenizer, skipSpecialTokens: true);
     private readonly StopStringFilter _filter = new(stopStrings);
 
     /// <summary>Takes a token; <paramref name="limit"/> is the reason to end with it if there is no other.</summary>

@@ -73,8 +73,11 @@ public sealed partial class RoomTests
     {
         var code = CommentsAndStrings().Replace(source, "");
         code = Regex.Replace(code, @"namespace Toolkit\.[\w.]+;", "");
-        return [.. Qualified().Matches(code).Select(match => match.Groups["room"].Value).Where(Tiers.ContainsKey).Distinct()];
+        return [.. Qualified().Matches(code).Select(match => match.Groups["room"].Value).Where(IsRoom).Distinct()];
     }
+
+    // A room that is not there yet cannot be used: "Parallel.ForEach" is .NET's.
+    private static bool IsRoom(string name) => Tiers.ContainsKey(name) && Directory.Exists(Path.Combine(Library, name));
 
     private static string ThisFile([CallerFilePath] string path = "") => path;
 

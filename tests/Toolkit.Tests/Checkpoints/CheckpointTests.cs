@@ -14,7 +14,7 @@ public sealed class CheckpointTests : IDisposable
 
     [Theory]
     [InlineData(1L << 30, 1)]
-    [InlineData(2000, 5)]
+    [InlineData(2000, 3)]
     [InlineData(1, 8)]
     public void ComesBackFromOneFileOrShards(long maxShardBytes, int files)
     {

@@ -6,19 +6,7 @@ namespace Toolkit.Tests.Models;
 
 public sealed class DecoderTests
 {
-    private static string Reference(string name)
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            var path = Path.Combine(folder.FullName, "tests", "fixtures", "references", name);
-            if (Directory.Exists(path))
-            {
-                return path;
-            }
-        }
-
-        throw new DirectoryNotFoundException(name);
-    }
+    private static string Reference(string name) => Path.Combine(Fixtures.Folder, "references", name);
 
     [Theory]
     [InlineData("llama-gqa")]
