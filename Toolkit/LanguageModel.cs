@@ -86,6 +86,21 @@ public sealed class LanguageModel : IDisposable
         TokenizedCorpus corpus, TrainingOptions options, TokenizedCorpus? validation = null, CancellationToken cancellation = default) =>
         Run(corpus, options, validation, cancellation);
 
+    /// <summary>
+    /// Continues a run that <see cref="Train(Corpus, TrainingOptions, CancellationToken)"/> saved in its checkpoint folder, exactly as if it had
+    /// never stopped: this model takes the weights of the run.
+    /// </summary>
+    /// <param name="folder">The checkpoint folder.</param>
+    /// <param name="corpus">The corpus that the run began with.</param>
+    /// <param name="cancellation">Ends the run at a step boundary.</param>
+    /// <example><code>using var model = LanguageModel.Load("run"); model.Resume("run", corpus).ShowLive();</code></example>
+    /// <exception cref="ArgumentException">It is another corpus.</exception>
+    public IEnumerable<TrainingStep> Resume(string folder, Corpus corpus, CancellationToken cancellation = default)
+    {
+        var splits = _tokenized.GetValue(corpus, Tokenize);
+        return Steps(() => Trainer.Resume(folder, Decoder, splits.Train, splits.Validation), cancellation);
+    }
+
     /// <summary>Continues a text. Tokens come as they are decoded.</summary>
     /// <param name="prompt">The text to continue; an empty one begins a new text.</param>
     /// <param name="options">What to generate.</param>
@@ -135,8 +150,25 @@ public sealed class LanguageModel : IDisposable
 
     private IEnumerable<TrainingStep> Run(TokenizedCorpus train, TrainingOptions options, TokenizedCorpus? validation, CancellationToken cancellation)
     {
-        var peak = options.PeakFlopsPerSecond ?? MachineCeilings.Measure().MatMulFlopsPerSecond;
-        using var trainer = new Trainer(Decoder, train, options with { PeakFlopsPerSecond = peak }, validation);
+        options.Validated();
+        return Steps(
+            () =>
+            {
+                if (options.CheckpointFolder is { } folder)
+                {
+                    // With the tokenizer beside it every checkpoint is a model that Load reads.
+                    Tokenizer.Save(folder);
+                }
+
+                var peak = options.PeakFlopsPerSecond ?? MachineCeilings.Measure().MatMulFlopsPerSecond;
+                return new Trainer(Decoder, train, options with { PeakFlopsPerSecond = peak }, validation);
+            },
+            cancellation);
+    }
+
+    private static IEnumerable<TrainingStep> Steps(Func<Trainer> start, CancellationToken cancellation)
+    {
+        using var trainer = start();
         foreach (var step in trainer.Run(cancellation))
         {
             yield return step;

@@ -77,24 +77,26 @@ public sealed class LossChart(IEnumerable<TrainingStep> steps, string title = "T
         .With("y", PlotlyFigure.Values(y))
         .With("line", new Line().With("color", colour).With("width", width).With("dash", dash));
 
-    /// <summary>Exponential mean over about a fortieth of the run, with the start-up bias divided out; steps whose loss is not finite are skipped.</summary>
+    /// <summary>Mean over about a thirtieth of the run around each step, so that it does not lag behind; steps whose loss is not finite are skipped.</summary>
     private static double[] Smoothed(TrainingStep[] steps)
     {
-        var result = new double[steps.Length];
-        var share = 1.0 / Math.Clamp(steps.Length / 40.0, 2, 100);
-        var (mean, weight) = (0.0, 0.0);
+        var reach = Math.Clamp(steps.Length / 60, 1, 100);
+        var sums = new double[steps.Length + 1];
+        var counts = new int[steps.Length + 1];
         for (var index = 0; index < steps.Length; index++)
         {
-            if (double.IsFinite(steps[index].Loss))
-            {
-                mean += share * (steps[index].Loss - mean);
-                weight += share * (1 - weight);
-            }
-
-            result[index] = weight > 0 ? mean / weight : double.NaN;
+            var finite = double.IsFinite(steps[index].Loss);
+            sums[index + 1] = sums[index] + (finite ? steps[index].Loss : 0);
+            counts[index + 1] = counts[index] + (finite ? 1 : 0);
         }
 
-        return result;
+        return [.. Enumerable.Range(0, steps.Length).Select(index =>
+        {
+            // The same reach to both sides: near the ends of the run it is shorter.
+            var near = Math.Min(reach, Math.Min(index, steps.Length - 1 - index));
+            var (from, to) = (index - near, index + near + 1);
+            return counts[to] > counts[from] ? (sums[to] - sums[from]) / (counts[to] - counts[from]) : double.NaN;
+        })];
     }
 
     private int[] Thinned()

@@ -21,8 +21,8 @@ internal static class RecordFormats
         Formatter.Register<MemoryUse>(memory => Facts("Memory", Of(memory)));
         Formatter.Register<MachineCeiling>(ceiling => Facts("Measured ceilings of this machine", Of(ceiling)));
         Formatter.Register<DoctorReport>(Report);
-        Formatter.Register<Corpus>(corpus => Facts(corpus.Title, Of(corpus)));
-        Formatter.Register<Tokenizer>(tokenizer => Facts("Tokenizer", Of(tokenizer)));
+        Formatter.Register<Corpus>(corpus => Facts(corpus.Title, Of(corpus), "tk-text"));
+        Formatter.Register<Tokenizer>(tokenizer => Facts("Tokenizer", Of(tokenizer), "tk-text"));
         Formatter.Register<DecodeMeasurement>(measurement => Facts("Decode", Of(measurement)));
         Formatter.Register<torch.Tensor>(TensorFormat.Format);
         Formatter.Register<torch.nn.Module>(module => new ModelCard(module).ToMimeBundle());
@@ -109,7 +109,7 @@ internal static class RecordFormats
 
     private static string? Kind(long bytes) => bytes > 0 ? Units.Bytes(bytes) : null;
 
-    private static MimeBundle Facts(string title, IEnumerable<(string Name, string? Value)> facts)
+    private static MimeBundle Facts(string title, IEnumerable<(string Name, string? Value)> facts, string valueClass = "tk-num")
     {
         var known = facts.Where(fact => fact.Value is not null).ToArray();
         var grid = new Grid().AddColumns(2);
@@ -118,13 +118,13 @@ internal static class RecordFormats
             grid.AddRow(new SpectreText(name), new SpectreText(value!));
         }
 
-        var rows = string.Concat(known.Select(fact => $"<tr><td>{Fragment.Encode(fact.Name)}</td><td class=\"tk-num\">{Fragment.Encode(fact.Value!)}</td></tr>"));
+        var rows = string.Concat(known.Select(fact => $"<tr><td>{Fragment.Encode(fact.Name)}</td><td class=\"{valueClass}\">{Fragment.Encode(fact.Value!)}</td></tr>"));
         return MimeBundle.Of(Fragment.Box($"<table class=\"tk-table\"><tbody>{rows}</tbody></table>", title), $"{title}\n{PlainText.Render(grid)}");
     }
 
     private static MimeBundle Report(DoctorReport report)
     {
-        var facts = Facts("Toolkit doctor", report.Findings.Select(finding => (finding.Name, (string?)finding.Value)));
+        var facts = Facts("Toolkit doctor", report.Findings.Select(finding => (finding.Name, (string?)finding.Value)), "tk-text");
         var end = report.Missing.Count == 0 ? "Nothing is missing." : "Missing:";
         var list = string.Concat(report.Missing.Select(line => $"<li>{Fragment.Encode(line)}</li>"));
         return MimeBundle.Of(

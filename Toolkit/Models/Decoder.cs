@@ -92,9 +92,24 @@ public sealed class Decoder : nn.Module<Tensor, Tensor>
     public static Decoder Load(string folder, ScalarType? dtype = null)
     {
         var model = new Decoder(DecoderConfig.Load(folder), dtype ?? ScalarType.Float32);
+        try
+        {
+            model.LoadWeights(folder);
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Gives this model the weights of a folder, converted to its own type.</summary>
+    /// <exception cref="CheckpointException">A tensor is missing, unexpected or of another shape.</exception>
+    public void LoadWeights(string folder)
+    {
         using var checkpoint = Checkpoint.Open(folder);
-        DecoderWeights.Read(model, checkpoint, folder);
-        return model;
+        DecoderWeights.Read(this, checkpoint, folder);
     }
 
     /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>; a tied head is not written.</summary>

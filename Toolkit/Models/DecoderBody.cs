@@ -1,7 +1,7 @@
 using Toolkit.Layers;
 using TorchSharp;
-using TorchSharp.Utils;
 using TorchSharp.Modules;
+using TorchSharp.Utils;
 using static TorchSharp.torch;
 
 namespace Toolkit.Models;

@@ -30,8 +30,8 @@ public static class Attention
         if (time == 1)
         {
             // The heads of a group become query positions of their key-value head: nothing is expanded, nothing is copied.
-            var grouped = q.view(q.shape[0], keyValueHeads, group, q.shape[3]); // (B, Hkv, G, D)
-            return nn.functional.scaled_dot_product_attention(grouped, k.transpose(1, 2), v.transpose(1, 2)).view(q.shape);
+            var grouped = q.reshape(q.shape[0], keyValueHeads, group, q.shape[3]); // (B, Hkv, G, D)
+            return nn.functional.scaled_dot_product_attention(grouped, k.transpose(1, 2), v.transpose(1, 2)).reshape(q.shape);
         }
 
         var mask = time == positions ? null : Mask(time, positions, q.device);

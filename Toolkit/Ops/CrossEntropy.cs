@@ -57,8 +57,11 @@ public static class CrossEntropy
             CpuKernel.Multiply(chunk, inputs, transposed);
             var arguments = new Arguments
             {
-                Logits = CpuKernel.Pointer(chunk), Targets = (long*)CpuKernel.Pointer(targets) + start, Losses = losses,
-                Vocabulary = (int)weight.shape[0], Scale = hiddenGradient is null ? 0 : 1f / rows,
+                Logits = CpuKernel.Pointer(chunk),
+                Targets = (long*)CpuKernel.Pointer(targets) + start,
+                Losses = losses,
+                Vocabulary = (int)weight.shape[0],
+                Scale = hiddenGradient is null ? 0 : 1f / rows,
             };
             CpuKernel.Run(count, 16, &Rows, &arguments);
             total += TensorPrimitives.Sum(new ReadOnlySpan<double>(losses, (int)count));

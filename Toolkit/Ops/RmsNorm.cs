@@ -39,8 +39,12 @@ public static class RmsNorm
         var y = empty_like(x);
         var arguments = new Arguments
         {
-            X = CpuKernel.Pointer(x), W = CpuKernel.Pointer(weight), Y = CpuKernel.Pointer(y), Inverse = inverse is null ? null : CpuKernel.Pointer(inverse),
-            Width = (int)weight.numel(), Epsilon = (float)epsilon,
+            X = CpuKernel.Pointer(x),
+            W = CpuKernel.Pointer(weight),
+            Y = CpuKernel.Pointer(y),
+            Inverse = inverse is null ? null : CpuKernel.Pointer(inverse),
+            Width = (int)weight.numel(),
+            Epsilon = (float)epsilon,
         };
         CpuKernel.Run(x.numel() / arguments.Width, 64, &ForwardRows, &arguments);
         GC.KeepAlive(x);
@@ -131,8 +135,14 @@ public static class RmsNorm
             var sums = zeros(Slabs, weight.numel());
             var arguments = new Arguments
             {
-                X = CpuKernel.Pointer(x), W = CpuKernel.Pointer(weight), Y = CpuKernel.Pointer(gradient), Inverse = CpuKernel.Pointer(inverse),
-                Gradient = CpuKernel.Pointer(dx), WeightGradient = CpuKernel.Pointer(sums), Rows = inverse.numel(), Width = (int)weight.numel(),
+                X = CpuKernel.Pointer(x),
+                W = CpuKernel.Pointer(weight),
+                Y = CpuKernel.Pointer(gradient),
+                Inverse = CpuKernel.Pointer(inverse),
+                Gradient = CpuKernel.Pointer(dx),
+                WeightGradient = CpuKernel.Pointer(sums),
+                Rows = inverse.numel(),
+                Width = (int)weight.numel(),
             };
             CpuKernel.Run(Slabs, 1, &BackwardSlabs, &arguments);
             return [dx.MoveToOuterDisposeScope(), sums.sum([0L]).MoveToOuterDisposeScope(), null!];

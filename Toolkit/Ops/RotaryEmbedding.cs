@@ -38,8 +38,14 @@ public static class RotaryEmbedding
         var shape = x.shape;
         var arguments = new Arguments
         {
-            X = CpuKernel.Pointer(x), Cos = CpuKernel.Pointer(cos), Sin = CpuKernel.Pointer(sin), Y = CpuKernel.Pointer(y),
-            Time = shape[1], Heads = shape[2], Half = shape[3] / 2, Direction = direction,
+            X = CpuKernel.Pointer(x),
+            Cos = CpuKernel.Pointer(cos),
+            Sin = CpuKernel.Pointer(sin),
+            Y = CpuKernel.Pointer(y),
+            Time = shape[1],
+            Heads = shape[2],
+            Half = shape[3] / 2,
+            Direction = direction,
         };
         CpuKernel.Run(shape[0] * shape[1], 64, &TurnPositions, &arguments);
         GC.KeepAlive(x);

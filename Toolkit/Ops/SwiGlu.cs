@@ -88,8 +88,11 @@ public static class SwiGlu
             var (gate, up) = (empty_like(gradient), empty_like(gradient));
             var arguments = new Arguments
             {
-                Gate = CpuKernel.Pointer(saved[0]), Up = CpuKernel.Pointer(saved[1]), Y = CpuKernel.Pointer(gradient),
-                GateGradient = CpuKernel.Pointer(gate), UpGradient = CpuKernel.Pointer(up),
+                Gate = CpuKernel.Pointer(saved[0]),
+                Up = CpuKernel.Pointer(saved[1]),
+                Y = CpuKernel.Pointer(gradient),
+                GateGradient = CpuKernel.Pointer(gate),
+                UpGradient = CpuKernel.Pointer(up),
             };
             CpuKernel.Run(gradient.numel() / Vector256<float>.Count, 2048, &BackwardVectors, &arguments);
             return [gate.MoveToOuterDisposeScope(), up.MoveToOuterDisposeScope()];

@@ -58,7 +58,7 @@ public sealed class Trainer : IDisposable
         _device = model.Embedding.Weight.device;
     }
 
-    /// <summary>The model that is trained. It lives on when the trainer is disposed, also where <see cref="Resume"/> loaded it.</summary>
+    /// <summary>The model that is trained. It lives on when the trainer is disposed, also where <see cref="Resume(string, TokenizedCorpus, TokenizedCorpus?)"/> loaded it.</summary>
     public Decoder Model { get; }
 
     /// <summary>How it is trained.</summary>
@@ -88,12 +88,34 @@ public sealed class Trainer : IDisposable
     public static Trainer Resume(string folder, TokenizedCorpus train, TokenizedCorpus? validation = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
-        var state = TrainingCheckpoint.Open(folder);
-        TrainingCheckpoint.RequireSameCorpus(state, train, folder);
         var model = Decoder.Load(folder);
         try
         {
-            var trainer = new Trainer(model, train, state.Options, validation) { Step = state.Step, Tokens = state.Tokens, _savedStep = state.Step };
+            return Resume(folder, model, train, validation);
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Continues a run on a model that is there already, and is given the weights of the run.</summary>
+    /// <param name="folder">What <see cref="Save"/> wrote.</param>
+    /// <param name="model">A model of the same shape, with float32 weights.</param>
+    /// <param name="train">The corpus that the run began with.</param>
+    /// <param name="validation">Tokens to validate on.</param>
+    /// <exception cref="CheckpointException">The folder holds no complete run, or one of a model of another shape.</exception>
+    /// <exception cref="ArgumentException">It is another corpus.</exception>
+    public static Trainer Resume(string folder, Decoder model, TokenizedCorpus train, TokenizedCorpus? validation = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        var state = TrainingCheckpoint.Open(folder);
+        TrainingCheckpoint.RequireSameCorpus(state, train, folder);
+        model.LoadWeights(folder);
+        var trainer = new Trainer(model, train, state.Options, validation) { Step = state.Step, Tokens = state.Tokens, _savedStep = state.Step };
+        try
+        {
             trainer._packer.Position = state.Position;
             trainer._optimizer.Load(Path.Combine(folder, TrainingCheckpoint.OptimizerFile));
             foreach (var loss in state.LastLosses)
@@ -105,7 +127,7 @@ public sealed class Trainer : IDisposable
         }
         catch
         {
-            model.Dispose();
+            trainer.Dispose();
             throw;
         }
     }

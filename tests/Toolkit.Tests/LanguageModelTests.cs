@@ -62,6 +62,40 @@ public sealed class LanguageModelTests
     }
 
     [Fact]
+    public void A_run_that_was_stopped_is_continued_on_the_saved_model()
+    {
+        var folder = Directory.CreateTempSubdirectory("toolkit-model-").FullName;
+        try
+        {
+            var corpus = Corpus.FromText("speech", Enumerable.Range(0, 40).Select(i => $"My fellow citizens, the state of the union is strong in year {i}."));
+            var options = new TrainingOptions { Steps = 8, BatchSize = 2, SequenceLength = 32, PeakFlopsPerSecond = 1e12, CheckpointFolder = folder };
+            using var whole = LanguageModel.Create(TinyModel.Config, TinyModel.Tokenizer, seed: 3);
+            var expected = whole.Train(corpus, options with { CheckpointFolder = null }).Select(step => step.Loss).ToArray();
+
+            using var stop = new CancellationTokenSource();
+            using (var first = LanguageModel.Create(TinyModel.Config, TinyModel.Tokenizer, seed: 3))
+            {
+                foreach (var step in first.Train(corpus, options, stop.Token))
+                {
+                    Assert.Equal(expected[step.Step - 1], step.Loss);
+                    if (step.Step == 3)
+                    {
+                        stop.Cancel();
+                    }
+                }
+            }
+
+            using var loaded = LanguageModel.Load(folder);
+            Assert.Equal(expected[3..], loaded.Resume(folder, corpus).Select(step => step.Loss));
+            Assert.Equal(whole.Generate(TinyModel.Prompt, tokens: 20, seed: 4), loaded.Generate(TinyModel.Prompt, tokens: 20, seed: 4));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
     public void Tokens_stream_to_the_output_as_they_come()
     {
         using var model = LanguageModel.Create(TinyModel.Config, TinyModel.Tokenizer);

@@ -8,14 +8,22 @@ public sealed partial class RoomTests
 {
     private static readonly Dictionary<string, int> Tiers = new()
     {
-        ["Native"] = 0, ["Text"] = 0,
-        ["Ops"] = 1, ["Checkpoints"] = 1,
-        ["Layers"] = 2, ["Data"] = 2,
+        ["Native"] = 0,
+        ["Text"] = 0,
+        ["Ops"] = 1,
+        ["Checkpoints"] = 1,
+        ["Layers"] = 2,
+        ["Data"] = 2,
         ["Models"] = 3,
         ["Graphs"] = 4,
-        ["Decoding"] = 5, ["Quantization"] = 5, ["Parallel"] = 5, ["Evaluation"] = 5,
-        ["Training"] = 6, ["Serving"] = 6,
-        ["Scaling"] = 7, ["Measurement"] = 7,
+        ["Decoding"] = 5,
+        ["Quantization"] = 5,
+        ["Parallel"] = 5,
+        ["Evaluation"] = 5,
+        ["Training"] = 6,
+        ["Serving"] = 6,
+        ["Scaling"] = 7,
+        ["Measurement"] = 7,
         ["Display"] = 8,
     };
 

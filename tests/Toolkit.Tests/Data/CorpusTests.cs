@@ -121,6 +121,12 @@ public sealed class CorpusTests : IDisposable
 
     private void WriteManifest(string file, string hash, long bytes) => Write("corpus.json", JsonSerializer.SerializeToUtf8Bytes(new
     {
-        name = "own", title = "own text", licence = "own", origin = "here", files = new[] { new { path = file, sha256 = hash, bytes } }, separator = "\n\n", validationEvery = 10,
+        name = "own",
+        title = "own text",
+        licence = "own",
+        origin = "here",
+        files = new[] { new { path = file, sha256 = hash, bytes } },
+        separator = "\n\n",
+        validationEvery = 10,
     }));
 }
