@@ -26,6 +26,9 @@ public sealed partial class Checkpoint : IDisposable
     /// <summary>The names of all tensors, sorted; with an index, those that it lists.</summary>
     public IReadOnlyCollection<string> Names { get; }
 
+    /// <summary>The file or index that was opened.</summary>
+    public string Path => _path;
+
     /// <summary>Opens a folder (model.safetensors, or else model.safetensors.index.json), a safetensors file, or an index.</summary>
     /// <exception cref="CheckpointException">There is none, a file of it is malformed, or a shard or a tensor that the index lists is missing.</exception>
     public static Checkpoint Open(string folderOrFile)
@@ -34,8 +37,8 @@ public sealed partial class Checkpoint : IDisposable
         var path = folderOrFile;
         if (Directory.Exists(folderOrFile))
         {
-            var single = Path.Combine(folderOrFile, SingleFile);
-            var index = Path.Combine(folderOrFile, IndexFile);
+            var single = System.IO.Path.Combine(folderOrFile, SingleFile);
+            var index = System.IO.Path.Combine(folderOrFile, IndexFile);
             path = File.Exists(single) ? single : File.Exists(index) ? index : throw CheckpointException.In(folderOrFile, $"the folder holds neither {SingleFile} nor {IndexFile}");
         }
 
@@ -78,13 +81,13 @@ public sealed partial class Checkpoint : IDisposable
         {
             for (var i = 0; i < names.Length; i++)
             {
-                pending.Add(SafeTensorsWriter.Write(Path.Combine(folder, names[i]), shards[i], metadata: null));
+                pending.Add(SafeTensorsWriter.Write(System.IO.Path.Combine(folder, names[i]), shards[i], metadata: null));
             }
 
             if (names.Length > 1)
             {
                 var weightMap = shards.SelectMany((shard, i) => shard.Keys.Select(name => (name, names[i])));
-                pending.Add(CheckpointIndex.Write(Path.Combine(folder, IndexFile), weightMap, totalBytes));
+                pending.Add(CheckpointIndex.Write(System.IO.Path.Combine(folder, IndexFile), weightMap, totalBytes));
             }
 
             pending.ForEach(file => file.Commit());
@@ -108,7 +111,7 @@ public sealed partial class Checkpoint : IDisposable
 
     private static Checkpoint OpenShards(string indexPath)
     {
-        var folder = Path.GetDirectoryName(Path.GetFullPath(indexPath))!;
+        var folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(indexPath))!;
         var files = new Dictionary<string, SafeTensorsFile>(StringComparer.Ordinal);
         var fileOf = new Dictionary<string, SafeTensorsFile>(StringComparer.Ordinal);
         try
@@ -175,16 +178,16 @@ public sealed partial class Checkpoint : IDisposable
     private static void RemoveOthers(string folder, string[] written)
     {
         var keep = written.Length > 1 ? written.Append(IndexFile) : written;
-        var candidates = Directory.EnumerateFiles(folder).Select(file => Path.GetFileName(file)).Where(file => file is SingleFile or IndexFile || ShardPattern().IsMatch(file));
+        var candidates = Directory.EnumerateFiles(folder).Select(file => System.IO.Path.GetFileName(file)).Where(file => file is SingleFile or IndexFile || ShardPattern().IsMatch(file));
         foreach (var file in candidates.Except(keep).ToArray())
         {
             try
             {
-                File.Delete(Path.Combine(folder, file));
+                File.Delete(System.IO.Path.Combine(folder, file));
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
             {
-                throw CheckpointException.In(Path.Combine(folder, file), $"this file of an earlier save cannot be removed: {error.Message}", error);
+                throw CheckpointException.In(System.IO.Path.Combine(folder, file), $"this file of an earlier save cannot be removed: {error.Message}", error);
             }
         }
     }

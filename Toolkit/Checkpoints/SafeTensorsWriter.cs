@@ -43,7 +43,7 @@ internal static class SafeTensorsWriter
         var items = new List<Item>(tensors.Count);
         var position = 0L;
         var described = tensors.Select(pair => (Name: pair.Key, Tensor: pair.Value, Type: Describe(path, pair.Key, pair.Value)));
-        foreach (var (name, tensor, type) in described.OrderByDescending(item => item.Type.Size).ThenBy(item => item.Name, StringComparer.Ordinal))
+        foreach (var (name, tensor, type) in described.OrderBy(item => item.Type.Rank).ThenBy(item => item.Name, StringComparer.Ordinal))
         {
             var end = checked(position + (type.Size * tensor.numel()));
             items.Add(new(name, tensor, new(type, tensor.shape, position, end)));

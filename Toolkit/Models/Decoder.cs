@@ -109,7 +109,7 @@ public sealed class Decoder : nn.Module<Tensor, Tensor>
     public void LoadWeights(string folder)
     {
         using var checkpoint = Checkpoint.Open(folder);
-        DecoderWeights.Read(this, checkpoint, folder);
+        DecoderWeights.Read(this, checkpoint);
     }
 
     /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>; a tied head is not written.</summary>

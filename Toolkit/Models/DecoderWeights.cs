@@ -31,7 +31,7 @@ internal static class DecoderWeights
     }
 
     /// <exception cref="CheckpointException">A tensor is missing, unexpected or of another shape.</exception>
-    public static void Read(Decoder model, Checkpoint checkpoint, string folder)
+    public static void Read(Decoder model, Checkpoint checkpoint)
     {
         using var noGradient = no_grad();
         var parameters = model.named_parameters().ToDictionary(p => p.name, p => p.parameter);
@@ -40,7 +40,7 @@ internal static class DecoderWeights
         if (missing.Length + unexpected.Length > 0)
         {
             throw new CheckpointException(
-                $"{folder} does not hold this model: {missing.Length} tensors missing{List(missing)}, {unexpected.Length} unexpected{List(unexpected)}");
+                $"{checkpoint.Path} does not hold this model: {missing.Length} tensors missing{List(missing)}, {unexpected.Length} unexpected{List(unexpected)}");
         }
 
         foreach (var (name, parameter) in parameters)
@@ -50,7 +50,7 @@ internal static class DecoderWeights
             if (!stored.shape.AsSpan().SequenceEqual(parameter.shape))
             {
                 throw new CheckpointException(
-                    $"{folder}: {name} has shape ({string.Join(", ", stored.shape)}), the configuration asks for ({string.Join(", ", parameter.shape)})");
+                    $"{checkpoint.Path}: tensor \"{name}\" has shape ({string.Join(", ", stored.shape)}), the configuration asks for ({string.Join(", ", parameter.shape)})");
             }
 
             parameter.copy_(stored);

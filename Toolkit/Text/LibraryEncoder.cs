@@ -7,7 +7,8 @@ internal sealed class LibraryEncoder(TokenizerFile file)
 {
     private readonly BpeTokenizer _library = BpeTokenizer.Create(new BpeOptions(file.Vocabulary)
     {
-        Merges = file.Merges.Select(merge => $"{merge.Left} {merge.Right}"),
+        // It refuses a merge that is listed twice, which changes nothing.
+        Merges = file.Merges.Distinct().Select(merge => $"{merge.Left} {merge.Right}"),
         ByteLevel = true,
         PreTokenizer = new Pieces(file),
     });

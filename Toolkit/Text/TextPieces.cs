@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Toolkit.Text;
@@ -11,34 +13,89 @@ internal static class TextPieces
     /// <param name="pieces">Receives the pieces.</param>
     public static void Split(ReadOnlySpan<char> text, Regex? expression, List<(int Offset, int Length)> pieces)
     {
-        var at = 0;
-        if (expression is null)
+        if (expression is not null)
         {
-            while (at < text.Length)
-            {
-                var length = WordSplitter.Next(text[at..]);
-                pieces.Add((at, length));
-                at += length;
-            }
-
+            SplitBy(expression, text, pieces);
             return;
         }
 
-        foreach (var match in expression.EnumerateMatches(text))
+        for (var at = 0; at < text.Length;)
         {
-            Add(at, match.Index - at);
-            Add(match.Index, match.Length);
-            at = match.Index + match.Length;
+            var length = WordSplitter.Next(text[at..]);
+            pieces.Add((at, length));
+            at += length;
+        }
+    }
+
+    private static void SplitBy(Regex expression, ReadOnlySpan<char> text, List<(int Offset, int Length)> pieces)
+    {
+        var (characters, offsets) = CodePoints(text);
+        var at = 0;
+        foreach (var match in expression.EnumerateMatches(characters))
+        {
+            var (begin, end) = offsets is null ? (match.Index, match.Index + match.Length) : (offsets[match.Index], offsets[match.Index + match.Length]);
+            Add(at, begin);
+            Add(begin, end);
+            at = end;
         }
 
-        Add(at, text.Length - at);
+        Add(at, text.Length);
 
-        void Add(int offset, int length)
+        void Add(int begin, int end)
         {
-            if (length > 0)
+            if (end > begin)
             {
-                pieces.Add((offset, length));
+                pieces.Add((begin, end - begin));
             }
         }
     }
+
+    /// <summary>
+    /// One character a code point, as Hugging Face's expressions see a text: .NET's would see two halves outside of the first plane, neither of
+    /// them a letter. Another character of the same category stands in for such a one; the offsets lead back to the text.
+    /// </summary>
+    private static (char[] Characters, int[]? Offsets) CodePoints(ReadOnlySpan<char> text)
+    {
+        if (text.IndexOfAnyInRange('\uD800', '\uDFFF') < 0)
+        {
+            return (text.ToArray(), null);
+        }
+
+        var characters = new char[text.Length];
+        var offsets = new int[text.Length + 1];
+        var count = 0;
+        for (var i = 0; i < text.Length; i++)
+        {
+            offsets[count] = i;
+            if (i + 1 < text.Length && char.IsSurrogatePair(text[i], text[i + 1]))
+            {
+                characters[count++] = StandIn(Rune.GetUnicodeCategory(new Rune(text[i], text[++i])));
+            }
+            else
+            {
+                characters[count++] = text[i];
+            }
+        }
+
+        offsets[count] = text.Length;
+        return (characters[..count], offsets);
+    }
+
+    private static char StandIn(UnicodeCategory category) => category switch
+    {
+        UnicodeCategory.UppercaseLetter => '\u00DE',
+        UnicodeCategory.LowercaseLetter => '\u00FE',
+        UnicodeCategory.TitlecaseLetter => '\u01C5',
+        UnicodeCategory.ModifierLetter => '\u02B0',
+        UnicodeCategory.OtherLetter => '\u05D0',
+        UnicodeCategory.NonSpacingMark => '\u0300',
+        UnicodeCategory.SpacingCombiningMark => '\u0903',
+        UnicodeCategory.EnclosingMark => '\u0488',
+        UnicodeCategory.DecimalDigitNumber => '\u0660',
+        UnicodeCategory.LetterNumber => '\u2160',
+        UnicodeCategory.OtherNumber => '\u00B2',
+        UnicodeCategory.Format => '\u200B',
+        >= UnicodeCategory.ConnectorPunctuation and <= UnicodeCategory.OtherPunctuation => '\u203D',
+        _ => '\u2603',
+    };
 }

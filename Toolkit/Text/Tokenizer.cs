@@ -5,20 +5,22 @@ namespace Toolkit.Text;
 
 /// <summary>
 /// A byte-level byte-pair tokenizer: text to token ids and back. Every .NET string survives the way there and back, emoji and invalid UTF-16
-/// included. Safe for use by several threads.
+/// included (a loaded tokenizer may be made to put a space in front). Safe for use by several threads.
 /// </summary>
 public sealed class Tokenizer
 {
     private readonly TokenizerFile _file;
+    private readonly string? _configuration;
     private readonly byte[]?[] _bytes;
     private readonly string?[] _special;
     private readonly BytePairEncoder _encoder;
     private readonly LibraryEncoder? _library;
     private readonly Lazy<Regex> _specialPattern;
 
-    private Tokenizer(TokenizerFile file, string? endOfText)
+    private Tokenizer(TokenizerFile file, string? endOfText, string? configuration = null)
     {
         _file = file;
+        _configuration = configuration;
         VocabularySize = file.Vocabulary.Values.Concat(file.Added.Values).Max() + 1;
         _bytes = new byte[VocabularySize][];
         _special = new string[VocabularySize];
@@ -74,7 +76,8 @@ public sealed class Tokenizer
 
         try
         {
-            return new Tokenizer(TokenizerFile.Read(file), TokenizerFile.ReadEndOfText(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(file))!, TokenizerFile.ConfigName)));
+            var configuration = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(file))!, TokenizerFile.ConfigName);
+            return new Tokenizer(TokenizerFile.Read(file), TokenizerFile.ReadEndOfText(configuration), File.Exists(configuration) ? File.ReadAllText(configuration) : null);
         }
         catch (InvalidDataException problem) when (!problem.Message.StartsWith(file, StringComparison.Ordinal))
         {
@@ -82,7 +85,7 @@ public sealed class Tokenizer
         }
     }
 
-    /// <summary>Writes <c>tokenizer.json</c> as Hugging Face reads it; into a folder also <c>tokenizer_config.json</c>.</summary>
+    /// <summary>Writes <c>tokenizer.json</c> as Hugging Face reads it; into a folder also <c>tokenizer_config.json</c>. Files that were loaded are written as they were.</summary>
     /// <param name="path">A folder, which is made if need be, or a file named *.json.</param>
     public void Save(string path)
     {
@@ -95,7 +98,7 @@ public sealed class Tokenizer
 
         Directory.CreateDirectory(path);
         File.WriteAllText(Path.Combine(path, TokenizerFile.FileName), _file.Json);
-        File.WriteAllText(Path.Combine(path, TokenizerFile.ConfigName), TokenizerFile.Configuration(EndOfTextId >= 0 ? _special[EndOfTextId] : null));
+        File.WriteAllText(Path.Combine(path, TokenizerFile.ConfigName), _configuration ?? TokenizerFile.Configuration(EndOfTextId >= 0 ? _special[EndOfTextId] : null));
     }
 
     /// <summary>The tokens of a text. No begin or end token is added.</summary>

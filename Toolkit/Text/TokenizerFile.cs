@@ -6,7 +6,7 @@ using System.Text.RegularExpressions;
 namespace Toolkit.Text;
 
 /// <summary>What a <c>tokenizer.json</c> of a byte-level byte-pair tokenizer says (Hugging Face tokenizers).</summary>
-internal sealed record TokenizerFile
+internal sealed partial record TokenizerFile
 {
     public const string FileName = "tokenizer.json";
     public const string ConfigName = "tokenizer_config.json";
@@ -183,7 +183,7 @@ internal sealed record TokenizerFile
         var pattern = (string?)parts[0]["pattern"]?["Regex"];
         Require(path, pattern is not null, "a split that is no regular expression");
         Require(path, (string?)parts[0]["behavior"] == "Isolated" && parts[0]["invert"]?.GetValue<bool>() is not true, "a split other than Isolated");
-        return (new Regex(pattern!, RegexOptions.Compiled | RegexOptions.CultureInvariant), prefix);
+        return (new Regex(PossessiveQuantifiers().Replace(pattern!, "(?>${what}${how})"), RegexOptions.Compiled | RegexOptions.CultureInvariant), prefix);
     }
 
     private static (string Left, string Right) Merge(JsonNode? merge)
@@ -202,4 +202,8 @@ internal sealed record TokenizerFile
             throw new NotSupportedException($"{path} has {what} is supported.");
         }
     }
+
+    /// <summary>.NET has no possessive quantifiers (a++), which GPT-4's expression uses; an atomic group around a greedy one is the same.</summary>
+    [GeneratedRegex(@"(?<what>\[(?:\\.|[^\]\\])*\]|\\p\{\w+\}|\\.|[^\\()\[\]{}|?*+])(?<how>[?*+]|\{\d+(?:,\d*)?\})\+")]
+    private static partial Regex PossessiveQuantifiers();
 }

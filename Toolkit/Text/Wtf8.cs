@@ -69,8 +69,8 @@ internal static class Wtf8
     /// <summary>How many of the bytes spell characters that nothing after them can change: the rest begins a character that is not complete.</summary>
     public static int CompleteLength(ReadOnlySpan<byte> bytes)
     {
-        // A character has at most four bytes; one that is cut off begins in the last three.
-        for (var start = Math.Max(0, bytes.Length - 3); start < bytes.Length; start++)
+        // The longest beginning is that of a pair of surrogates, three bytes each, without its last one.
+        for (var start = Math.Max(0, bytes.Length - 5); start < bytes.Length; start++)
         {
             if (IsBeginning(bytes[start..]))
             {
@@ -82,10 +82,11 @@ internal static class Wtf8
     }
 
     private static bool IsBeginning(ReadOnlySpan<byte> bytes) =>
-        Rune.DecodeFromUtf8(bytes, out _, out _) == OperationStatus.NeedMoreData
+        (bytes.Length < 4 && Rune.DecodeFromUtf8(bytes, out _, out var used) == OperationStatus.NeedMoreData && used == bytes.Length)
         || (bytes.Length == 2 && bytes[0] == SurrogateLead && bytes[1] is >= 0xA0 and <= 0xBF)
-        // The first half of a pair, whose second half may be the next token.
-        || (bytes.Length == 3 && IsSurrogate(bytes) && bytes[1] < 0xB0);
+        // The first half of a pair, whose second half may follow, or has begun to.
+        || (bytes.Length is 3 or 4 or 5 && IsSurrogate(bytes) && bytes[1] < 0xB0
+            && (bytes.Length < 4 || bytes[3] == SurrogateLead) && (bytes.Length < 5 || bytes[4] is >= 0xB0 and <= 0xBF));
 
     private static bool IsSurrogate(ReadOnlySpan<byte> bytes) =>
         bytes.Length >= 3 && bytes[0] == SurrogateLead && bytes[1] is >= 0xA0 and <= 0xBF && (bytes[2] & 0xC0) == 0x80;

@@ -88,6 +88,8 @@ public sealed class Trainer : IDisposable
     public static Trainer Resume(string folder, TokenizedCorpus train, TokenizedCorpus? validation = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
+        // Reading the state first also puts right what an interrupted save has left.
+        TrainingCheckpoint.RequireSameCorpus(TrainingCheckpoint.Open(folder), train, folder);
         var model = Decoder.Load(folder);
         try
         {

@@ -60,6 +60,16 @@ public sealed class SafeTensorsFileTests : IDisposable
     }
 
     [Fact]
+    public void TypesAreLaidOutInHuggingFacesOrder()
+    {
+        using var scope = NewDisposeScope();
+        ScalarType[] types = [ScalarType.Int32, ScalarType.Float32, ScalarType.Float16, ScalarType.BFloat16, ScalarType.Bool, ScalarType.Byte, ScalarType.Int64];
+        SafeTensorsFile.Save(FilePath, types.Index().ToDictionary(type => $"{(char)('a' + type.Index)}", type => Files.Values(type.Item, [2], 1)));
+        using var file = SafeTensorsFile.Open(FilePath);
+        Assert.Equal(["I64", "F32", "I32", "BF16", "F16", "U8", "BOOL"], file.Entries.Values.OrderBy(entry => entry.Begin).Select(entry => entry.DataType));
+    }
+
+    [Fact]
     public void LoadingTouchesNoDataAndOutlivesTheFile()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "/proc/self/smaps tells what is mapped");

@@ -47,6 +47,14 @@ public sealed class IncrementalDecoderTests
         Assert.Equal("\uFFFD", decoder.Flush());
     }
 
+    [Fact]
+    public void SurrogatesThatComeOneByOneAppearTogether()
+    {
+        var decoder = new IncrementalDecoder(Texts.Tokenizer);
+        Assert.Equal(["", "", "", "", "", "🦙"], new[] { 0xED, 0xA0, 0xBE, 0xED, 0xB6, 0x99 }.Select(decoder.Append));
+        Assert.Equal("", decoder.Flush());
+    }
+
     private static bool HasLoneSurrogate(string text)
     {
         for (var i = 0; i < text.Length; i++)

@@ -103,6 +103,20 @@ public sealed class TokenizerTests : IDisposable
     }
 
     [Fact]
+    public void AConfigurationThatWasLoadedIsKept()
+    {
+        Texts.Tokenizer.Save(_folder.FullName);
+        var path = Path.Combine(_folder.FullName, "tokenizer_config.json");
+        File.WriteAllText(path, """{"chat_template":"{{ messages }}","eos_token":{"content":"<|endoftext|>"}}""");
+        var loaded = Tokenizer.Load(_folder.FullName);
+        Assert.Equal(399, loaded.EndOfTextId);
+        var before = File.ReadAllText(path);
+        File.Delete(path);
+        loaded.Save(_folder.FullName);
+        Assert.Equal(before, File.ReadAllText(path));
+    }
+
+    [Fact]
     public void WritesWhatHuggingFaceReads()
     {
         Texts.Tokenizer.Save(_folder.FullName);
