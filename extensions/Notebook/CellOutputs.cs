@@ -105,12 +105,9 @@ public sealed class CellOutputs
 
         _hasPlotly = true;
         var entries = before is null ? current : _cells.First(cell => cell.Entries.Contains(before)).Entries;
-        var library = new Entry("display_data") { Bundle = MimeBundle.Of(LibraryScript(), "plotly.js"), IsLibrary = true };
+        var library = new Entry("display_data") { Bundle = MimeBundle.Of(LibraryScript(_plotly()), "plotly.js"), IsLibrary = true };
         entries.Insert(before is null ? entries.Count : entries.IndexOf(before), library);
     }
-
-    // A page with a module loader (nbconvert has one) would swallow the library: hide the loader, so that window.Plotly is defined everywhere.
-    private string LibraryScript() => $"<script>(function () {{ var define, module, exports;\n{_plotly()}\n}}).call(window);</script>";
 
     private sealed class Entry(string type)
     {
@@ -139,13 +136,7 @@ public sealed class CellOutputs
 
         private JsonObject Rich(int count)
         {
-            var data = new JsonObject();
-            foreach (var (mime, text) in Bundle!.Parts)
-            {
-                data[mime] = Data(mime, text);
-            }
-
-            var json = new JsonObject { ["output_type"] = type, ["data"] = data, ["metadata"] = IsLibrary ? new JsonObject { [LibraryMark] = "plotly.js" } : [] };
+            var json = new JsonObject { ["output_type"] = type, ["data"] = Data(Bundle!, asLines: true), ["metadata"] = IsLibrary ? new JsonObject { [LibraryMark] = "plotly.js" } : [] };
             if (type == "execute_result")
             {
                 json["execution_count"] = count;
@@ -153,15 +144,22 @@ public sealed class CellOutputs
 
             return json;
         }
-
-        private static JsonNode? Data(string mime, string text)
-        {
-            if (mime == "application/json" || mime.EndsWith("+json", StringComparison.Ordinal))
-            {
-                return JsonNode.Parse(text);
-            }
-
-            return mime.StartsWith("image/", StringComparison.Ordinal) && mime != "image/svg+xml" ? text : NotebookDocument.Lines(text);
-        }
     }
+
+    /// <summary>The representations as JSON, keyed by MIME type: text as lines in a document, as one string in a message.</summary>
+    internal static JsonObject Data(MimeBundle bundle, bool asLines)
+    {
+        var data = new JsonObject();
+        foreach (var (mime, text) in bundle.Parts)
+        {
+            var isJson = mime == "application/json" || mime.EndsWith("+json", StringComparison.Ordinal);
+            var isBinary = mime.StartsWith("image/", StringComparison.Ordinal) && mime != "image/svg+xml";
+            data[mime] = isJson ? JsonNode.Parse(text) : isBinary || !asLines ? text : NotebookDocument.Lines(text);
+        }
+
+        return data;
+    }
+
+    // A page with a module loader (nbconvert has one) would swallow the library: hide the loader, so that window.Plotly is defined everywhere.
+    internal static string LibraryScript(string plotly) => $"<script>(function () {{ var define, module, exports;\n{plotly}\n}}).call(window);</script>";
 }

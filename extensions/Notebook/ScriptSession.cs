@@ -31,11 +31,14 @@ public sealed partial class ScriptSession : IDisposable
         _globals = new SessionGlobals(() => _interrupt.Token);
         _previousHost = Output.Host;
         Output.Host = new SessionHost(this);
-        _capture = new ConsoleCapture((stream, text) => Raise(new TextWritten(stream, text)));
+        _capture = new ConsoleCapture((stream, text) => Raise(new TextWritten(stream, text)), () => ReadLine?.Invoke());
     }
 
     /// <summary>How long a cell that was told to stop may take before it is abandoned.</summary>
     public TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Where <c>Console.ReadLine</c> in a cell gets its line from; null: there is no input.</summary>
+    public Func<string?>? ReadLine { get; set; }
 
     /// <summary>Runs one cell. Events arrive on <paramref name="sink"/>, one at a time; later output of background work still goes to the latest sink.</summary>
     /// <param name="cell">The command.</param>
@@ -70,6 +73,12 @@ public sealed partial class ScriptSession : IDisposable
         return error;
     }
 
+    /// <summary>What could stand at a position of code that follows everything that was run.</summary>
+    public CompletionList Complete(string code, int position) => CodeAssistant.Complete(Next(code, 0).GetCompilation(), position);
+
+    /// <summary>The declaration of what stands at a position of code that follows everything that was run, or null.</summary>
+    public string? Inspect(string code, int position) => CodeAssistant.Inspect(Next(code, 0).GetCompilation(), position);
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -103,9 +112,7 @@ public sealed partial class ScriptSession : IDisposable
     {
         try
         {
-            var options = ScriptReferences.Options.WithFilePath(ErrorReport.PathOf(cell.Cell));
-            var code = KnownPackage().Replace(cell.Code, match => "//" + match.Value[Math.Min(2, match.Length)..]);
-            var script = _state is null ? CSharpScript.Create<object>(code, options, typeof(SessionGlobals)) : _state.Script.ContinueWith<object>(code, options);
+            var script = Next(cell.Code, cell.Cell);
             var diagnostics = script.Compile();
             if (diagnostics.Any(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error))
             {
@@ -131,6 +138,14 @@ public sealed partial class ScriptSession : IDisposable
             // A formatter that throws, or the compiler itself: still the cell's failure, never the host's.
             return _errors.OfException(cell.Cell, error);
         }
+    }
+
+    private Script<object> Next(string code, int cell)
+    {
+        var options = ScriptReferences.Options.WithFilePath(ErrorReport.PathOf(cell));
+        // Positions stay what they are: the directive becomes a comment of the same length.
+        var script = KnownPackage().Replace(code, match => "//" + match.Value[Math.Min(2, match.Length)..]);
+        return _state is null ? CSharpScript.Create<object>(script, options, typeof(SessionGlobals)) : _state.Script.ContinueWith<object>(script, options);
     }
 
     private void Raise(SessionEvent happened)

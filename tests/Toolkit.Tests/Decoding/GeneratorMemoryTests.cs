@@ -23,7 +23,7 @@ public sealed class GeneratorMemoryTests
         // The first thousand also pay for what the runtime compiles and the threads that libtorch starts.
         Assert.Equal(1000, Generator.Generate(model, TinyModel.Tokenizer, TinyModel.Prompt, Options).Count());
 
-        var tensors = LiveTensors();
+        var tensors = LiveTensors.Count();
         var (count, warm, last) = (0, 0L, 0L);
         foreach (var _ in Generator.Generate(model, TinyModel.Tokenizer, TinyModel.Prompt, Options))
         {
@@ -33,7 +33,7 @@ public sealed class GeneratorMemoryTests
 
         Assert.Equal(1000, count);
         Assert.True(last < warm * 1.05, $"Native memory grew from {warm} bytes at token 100 to {last} at token 1000.");
-        Assert.Equal(tensors, LiveTensors());
+        Assert.Equal(tensors, LiveTensors.Count());
     }
 
     [Fact]
@@ -41,7 +41,7 @@ public sealed class GeneratorMemoryTests
     {
         using var model = TinyModel.Create();
         Assert.Single(Generator.Generate(model, TinyModel.Tokenizer, TinyModel.Prompt, Options).Take(1));
-        var tensors = LiveTensors();
+        var tensors = LiveTensors.Count();
         Assert.Equal(5, Generator.Generate(model, TinyModel.Tokenizer, TinyModel.Prompt, Options).Take(5).Count());
         Assert.Equal(tensors, torch.Tensor.TotalCount);
     }
@@ -52,36 +52,9 @@ public sealed class GeneratorMemoryTests
         using var model = TinyModel.Create(TinyModel.Config with { MaxPositions = 400 });
         var options = Options with { MaxTokens = 300 };
         var quiet = Generator.Generate(model, TinyModel.Tokenizer, TinyModel.Prompt, options).ToArray();
-        using var stop = new CancellationTokenSource();
-        var collector = new Thread(() =>
-        {
-            while (!stop.IsCancellationRequested)
-            {
-                GC.KeepAlive(new byte[100_000]);
-                GC.Collect();
-                GC.WaitForPendingFinalizers();
-            }
-        });
-        collector.Start();
-        try
+        using (new BusyCollector())
         {
             Assert.Equal(quiet, Generator.Generate(model, TinyModel.Tokenizer, TinyModel.Prompt, options));
         }
-        finally
-        {
-            stop.Cancel();
-            collector.Join();
-        }
-    }
-
-    private static long LiveTensors()
-    {
-        for (var i = 0; i < 3; i++)
-        {
-            GC.Collect();
-            GC.WaitForPendingFinalizers();
-        }
-
-        return torch.Tensor.TotalCount;
     }
 }

@@ -26,12 +26,12 @@ public sealed class TrainerMemoryTests : IDisposable
         var options = Runs.Options with { Steps = steps, ValidationEvery = 50, ValidationTokens = 40, Precision = precision };
         // The first run also pays for what lives as long as the process or the model: the compiled script, threads, the rotary table.
         Train(options with { Steps = 20 });
-        var tensors = LiveTensors();
+        var tensors = LiveTensors.Count();
         var (warm, last) = Train(options);
         Assert.True(last < warm * 1.05, $"Native memory grew from {warm} bytes at step 50 to {last} at the last.");
         Assert.All(model.parameters(), parameter => Assert.Null(parameter.grad));
         // TorchSharp counts a tensor that became a parameter twice and forgets it once: so it is with the copy of the model in bfloat16.
-        Assert.Equal(tensors + (precision == TrainingPrecision.BFloat16 ? model.parameters().Count() : 0), LiveTensors());
+        Assert.Equal(tensors + (precision == TrainingPrecision.BFloat16 ? model.parameters().Count() : 0), LiveTensors.Count());
 
         (long Warm, long Last) Train(TrainingOptions options)
         {
@@ -61,38 +61,11 @@ public sealed class TrainerMemoryTests : IDisposable
         using var busy = TinyModel.Create();
         var options = Runs.Options with { Steps = 100, GradientAccumulation = 2 };
         var expected = Runs.Losses(quiet, options);
-        using var stop = new CancellationTokenSource();
-        var collector = new Thread(() =>
-        {
-            while (!stop.IsCancellationRequested)
-            {
-                GC.KeepAlive(new byte[100_000]);
-                GC.Collect();
-                GC.WaitForPendingFinalizers();
-            }
-        });
-        collector.Start();
-        try
+        using (new BusyCollector())
         {
             Assert.Equal(expected, Runs.Losses(busy, options));
         }
-        finally
-        {
-            stop.Cancel();
-            collector.Join();
-        }
 
         Assert.Equal(Runs.Weights(quiet), Runs.Weights(busy));
-    }
-
-    private static long LiveTensors()
-    {
-        for (var i = 0; i < 3; i++)
-        {
-            GC.Collect();
-            GC.WaitForPendingFinalizers();
-        }
-
-        return torch.Tensor.TotalCount;
     }
 }
