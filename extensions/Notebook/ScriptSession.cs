@@ -56,6 +56,7 @@ public sealed partial class ScriptSession : IDisposable
         }
 
         _interrupt = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        CellInterrupt.Follow(_interrupt);
         var error = await RunWithin(cell, timeout, cancellation).ConfigureAwait(false);
         if (error is not null)
         {
@@ -83,6 +84,7 @@ public sealed partial class ScriptSession : IDisposable
     public void Dispose()
     {
         _capture.Dispose();
+        CellInterrupt.Follow(null);
         Output.Host = _previousHost;
         lock (_gate)
         {
@@ -112,17 +114,23 @@ public sealed partial class ScriptSession : IDisposable
     {
         try
         {
-            var script = Next(cell.Code, cell.Cell);
+            var script = Next(InterruptRewriter.Rewrite(cell.Code), cell.Cell);
             var diagnostics = script.Compile();
-            if (diagnostics.Any(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error))
+            if (diagnostics.Any(IsError))
             {
-                return _errors.OfCompilation(cell.Cell, diagnostics);
+                // The user's own words for the message; should only the checks be at fault, the cell runs without them.
+                script = Next(cell.Code, cell.Cell);
+                diagnostics = script.Compile();
+                if (diagnostics.Any(IsError))
+                {
+                    return _errors.OfCompilation(cell.Cell, diagnostics);
+                }
             }
 
             _state = await (_state is null ? script.RunAsync(_globals, _ => true) : script.RunFromAsync(_state, _ => true));
             if (_state.Exception is { } exception)
             {
-                var interrupted = exception is OperationCanceledException && _interrupt.IsCancellationRequested;
+                var interrupted = IsCancellation(exception) && _interrupt.IsCancellationRequested;
                 return _errors.OfException(cell.Cell, exception, interrupted ? CellErrorKind.Interrupted : CellErrorKind.Exception);
             }
 
@@ -139,6 +147,12 @@ public sealed partial class ScriptSession : IDisposable
             return _errors.OfException(cell.Cell, error);
         }
     }
+
+    /// <summary>Parallel loops report the interruption of each of their branches.</summary>
+    private static bool IsCancellation(Exception exception) =>
+        exception is OperationCanceledException || (exception is AggregateException many && many.Flatten().InnerExceptions.All(IsCancellation));
+
+    private static bool IsError(Diagnostic diagnostic) => diagnostic.Severity == DiagnosticSeverity.Error;
 
     private Script<object> Next(string code, int cell)
     {
@@ -162,8 +176,20 @@ public sealed partial class ScriptSession : IDisposable
 
     private sealed class SessionHost(ScriptSession session) : IDisplayHost
     {
-        public void Display(MimeBundle bundle, string displayId, bool update) => session.Raise(new ValueDisplayed(bundle, displayId, update));
+        // A verb of the library that shows how far it is (a training run, generated text) is interrupted where it does so.
+        public void Display(MimeBundle bundle, string displayId, bool update)
+        {
+            session.Raise(new ValueDisplayed(bundle, displayId, update));
+            if (bundle.Completion is not null)
+            {
+                CellInterrupt.Check();
+            }
+        }
 
-        public void Write(string text) => session.Raise(new TextWritten("stdout", text));
+        public void Write(string text)
+        {
+            session.Raise(new TextWritten("stdout", text));
+            CellInterrupt.Check();
+        }
     }
 }

@@ -42,7 +42,7 @@ check("a chart is shown", any("text/html" in o["content"].get("data", {}) for o 
 reply, outputs, _ = run("Console.ReadLine() + \"!\"", stdin="typed")
 check("a cell reads a line", plain(outputs) == ["typed!"], plain(outputs))
 threading.Timer(1.0, manager.interrupt_kernel).start()
-reply, _, seconds = run("while (true) { Interrupted.ThrowIfCancellationRequested(); Thread.Sleep(5); }")
+reply, _, seconds = run("while (true) { }")
 check("a cell is interrupted", reply["status"] == "error" and seconds < 5, f"{(seconds - 1) * 1000:.0f} ms")
 reply, outputs, _ = run("x")
 check("variables are kept", plain(outputs) == ["40"], plain(outputs))

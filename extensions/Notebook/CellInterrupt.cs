@@ -1,0 +1,35 @@
+namespace Toolkit.Notebook;
+
+/// <summary>What instrumented cells call: every round of a loop, every method and every await looks whether the user wants the cell to end.</summary>
+public static class CellInterrupt
+{
+    private static volatile CancellationTokenSource? _current;
+
+    /// <summary>Throws where the running cell was interrupted.</summary>
+    /// <exception cref="OperationCanceledException">It was.</exception>
+    public static void Check()
+    {
+        if (_current is { IsCancellationRequested: true } interrupted)
+        {
+            throw new OperationCanceledException("The cell was interrupted.", interrupted.Token);
+        }
+    }
+
+    /// <summary>The task, or its interruption.</summary>
+    public static Task Await(Task task) => _current is { } current ? task.WaitAsync(current.Token) : task;
+
+    /// <inheritdoc cref="Await(Task)"/>
+    public static Task<T> Await<T>(Task<T> task) => _current is { } current ? task.WaitAsync(current.Token) : task;
+
+    /// <inheritdoc cref="Await(Task)"/>
+    public static Task Await(ValueTask task) => Await(task.AsTask());
+
+    /// <inheritdoc cref="Await(Task)"/>
+    public static Task<T> Await<T>(ValueTask<T> task) => Await(task.AsTask());
+
+    /// <summary>Anything else that can be awaited: it cannot be interrupted.</summary>
+    public static T Await<T>(T awaitable) => awaitable;
+
+    /// <summary>From here on, cells look at this source.</summary>
+    internal static void Follow(CancellationTokenSource? interrupt) => _current = interrupt;
+}

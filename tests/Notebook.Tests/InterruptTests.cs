@@ -1,0 +1,67 @@
+using CsCheck;
+using Toolkit.Notebook;
+
+namespace Notebook.Tests;
+
+/// <summary>Whatever a cell does in managed code, an interrupt ends it, and the session goes on.</summary>
+public sealed class InterruptTests
+{
+    [Theory]
+    [InlineData("while (true) { }")]
+    [InlineData("while (true) ;")]
+    [InlineData("for (;;) count++; // a comment at the end")]
+    [InlineData("do count++; while (true);")]
+    [InlineData("foreach (var i in Enumerable.Repeat(1, int.MaxValue)) foreach (var j in Enumerable.Repeat(1, int.MaxValue)) { }")]
+    [InlineData("while (true) { try { throw new Exception(); } catch { } }")]
+    [InlineData("while (true) { try { Thread.Sleep(1); } finally { count++; } }")]
+    [InlineData("void Loop() { while (true) { } }\nLoop();")]
+    [InlineData("static class Deep { public static int Loop(int n) { for (; ; n++) { } } }\nDeep.Loop(1)")]
+    [InlineData("Action loop = () => { while (true) { count++; } };\nloop();")]
+    [InlineData("await Task.Delay(-1);")]
+    [InlineData("async Task<int> Slow() { await Task.Delay(100_000); return 1; }\nawait Slow()")]
+    [InlineData("async IAsyncEnumerable<int> All() { while (true) { await Task.Yield(); yield return 1; } }\nawait foreach (var i in All()) { count++; }")]
+    [InlineData("again: count++;\ngoto again;")]
+    [InlineData("Enumerable.Repeat(\"x\", 50_000_000).ToList().ForEach(Output.Write);")]
+    [InlineData("Enumerable.Range(0, 100_000_000).Track(\"work\").All(i => { Thread.Sleep(10); return true; })")]
+    [InlineData("Parallel.For(0, 4, i => { while (true) { } });")]
+    public async Task AnInterruptEndsTheCellAndKeepsTheVariables(string code)
+    {
+        using var session = new ScriptSession();
+        Assert.Null(await session.Run(new RunCell("long count = 1; var kept = 7;", 1), _ => { }, cancellation: TestContext.Current.CancellationToken));
+        using var interrupt = new CancellationTokenSource();
+        interrupt.CancelAfter(TimeSpan.FromMilliseconds(400));
+
+        var error = await session.Run(new RunCell(code, 2), _ => { }, cancellation: interrupt.Token).WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+
+        Assert.True(error is { Kind: CellErrorKind.Interrupted }, error?.Report ?? "the cell ended by itself");
+        var events = new List<SessionEvent>();
+        Assert.Null(await session.Run(new RunCell("kept", 3), events.Add, cancellation: TestContext.Current.CancellationToken));
+        Assert.Equal("7", Assert.IsType<ResultProduced>(events[^1]).Bundle.Plain);
+    }
+
+    [Fact]
+    public void NoLineIsAddedAndTheCodeStaysComplete() => Gen.Int[0, Pieces.Length - 1].Array[1, 6].Sample(chosen =>
+    {
+        var code = string.Join('\n', chosen.Select(index => Pieces[index]));
+        var rewritten = InterruptRewriter.Rewrite(code);
+        Assert.Equal(code.Count(character => character == '\n'), rewritten.Count(character => character == '\n'));
+        Assert.Empty(Microsoft.CodeAnalysis.CSharp.CSharpSyntaxTree.ParseText(
+            rewritten, new Microsoft.CodeAnalysis.CSharp.CSharpParseOptions(kind: Microsoft.CodeAnalysis.SourceCodeKind.Script), cancellationToken: TestContext.Current.CancellationToken).GetDiagnostics());
+    }, iter: 500, threads: 1);
+
+    [Fact]
+    public async Task AnErrorIsToldInTheUsersOwnWords()
+    {
+        using var session = new ScriptSession();
+        var error = await session.Run(new RunCell("while (true) { int x = \"a\"; }", 1), _ => { }, cancellation: TestContext.Current.CancellationToken);
+        Assert.Contains("Cell 1, line 1, column 24", error!.Report);
+        Assert.DoesNotContain("CellInterrupt", error.Report);
+    }
+
+    private static readonly string[] Pieces =
+    [
+        "while (a) b(); // end", "for (var i = 0; i < 3; i++)\n    b();\n// next", "do\n{\n    b();\n}\nwhile (a);", "foreach (var (x, y) in z) c(x); /* c */", "if (a) while (b) { } else c();",
+        "await t; // after", "var r = await f(await g(1), 2);", "int M(int n)\n{\n    return n;\n}", "#region r\nwhile (a)\n{ // open\n}\n#endregion", "lock (a) for (;;) break;",
+        "var s = $\"{await t}\";", "switch (a) { case 1: while (b) c(); break; }", "async Task Q() => await t;", "class C { int P { get { for (;;) { } } } }",
+    ];
+}
