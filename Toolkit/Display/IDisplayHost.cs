@@ -11,4 +11,10 @@ public interface IDisplayHost
 
     /// <summary>Appends text to the running text stream, without a line end: generated tokens as they come.</summary>
     void Write(string text);
+
+    /// <summary>Takes away what the running cell has shown so far; a host that cannot does nothing.</summary>
+    /// <param name="wait">Whether only when the next output comes, so that nothing flickers.</param>
+    void Clear(bool wait)
+    {
+    }
 }

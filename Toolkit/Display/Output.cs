@@ -19,6 +19,13 @@ public static class Output
     /// <summary>Appends text to the running stream of the host.</summary>
     public static void Write(string text) => Host.Write(text);
 
+    /// <summary>Takes away what the running cell has shown so far.</summary>
+    /// <param name="wait">Whether only when the next output comes, so that nothing flickers.</param>
+    public static void Clear(bool wait = false) => Host.Clear(wait);
+
+    /// <summary>Shows a value; the same as <see cref="Show"/>, under the name that .NET Interactive gave it.</summary>
+    public static DisplayHandle Display(this object? value) => value.Show();
+
     /// <summary>A live progress bar for a task that reports how far it is; dispose it at the end.</summary>
     /// <param name="title">What is being done.</param>
     /// <param name="total">Units of the whole task; 0 where that is not known.</param>

@@ -5,6 +5,9 @@ public static class CellInterrupt
 {
     private static volatile CancellationTokenSource? _current;
 
+    /// <summary>Whether the running cell was interrupted.</summary>
+    internal static bool IsRequested => _current is { IsCancellationRequested: true };
+
     /// <summary>Throws where the running cell was interrupted.</summary>
     /// <exception cref="OperationCanceledException">It was.</exception>
     public static void Check()
@@ -12,6 +15,32 @@ public static class CellInterrupt
         if (_current is { IsCancellationRequested: true } interrupted)
         {
             throw new OperationCanceledException("The cell was interrupted.", interrupted.Token);
+        }
+    }
+
+    /// <summary>At the start of a method: looks for an interruption, and for the end of the stack, which would otherwise end the process.</summary>
+    /// <exception cref="OperationCanceledException">The cell was interrupted.</exception>
+    /// <exception cref="InsufficientExecutionStackException">Methods call each other too deeply.</exception>
+    public static void Enter()
+    {
+        Check();
+        System.Runtime.CompilerServices.RuntimeHelpers.EnsureSufficientExecutionStack();
+    }
+
+    /// <summary><see cref="Thread.Sleep(int)"/> that an interruption ends.</summary>
+    public static void Sleep(int milliseconds) => Sleep(TimeSpan.FromMilliseconds(milliseconds));
+
+    /// <inheritdoc cref="Sleep(int)"/>
+    public static void Sleep(TimeSpan time)
+    {
+        if (_current is { } current && time > TimeSpan.Zero)
+        {
+            current.Token.WaitHandle.WaitOne(time);
+            Check();
+        }
+        else
+        {
+            Thread.Sleep(time);
         }
     }
 

@@ -51,6 +51,9 @@ public sealed class CellOutputs
                     BringPlotly(entries, result.Bundle, null);
                     entries.Add(new Entry("execute_result") { Bundle = result.Bundle });
                     break;
+                case OutputsCleared:
+                    entries.RemoveAll(entry => !entry.IsLibrary);
+                    break;
                 case CellFailed failed:
                     entries.Add(new Entry("error") { Error = failed.Error });
                     break;

@@ -8,7 +8,8 @@ namespace Toolkit.Notebook;
 /// <param name="Text">The name.</param>
 /// <param name="Kind">What it is: method, property, class, keyword...</param>
 /// <param name="Signature">Its declaration; empty for a keyword.</param>
-public sealed record Completion(string Text, string Kind, string Signature);
+/// <param name="Documentation">The summary of its documentation; empty where there is none, or where the proposals are too many to look.</param>
+public sealed record Completion(string Text, string Kind, string Signature, string Documentation = "");
 
 /// <summary>What could stand at the cursor, and which part of the code it would replace.</summary>
 /// <param name="Start">Begin of that part.</param>
@@ -19,6 +20,9 @@ public sealed record CompletionList(int Start, int End, IReadOnlyList<Completion
 /// <summary>Answers about code that was not run yet, by the compiler's own knowledge of everything before it.</summary>
 internal static class CodeAssistant
 {
+    /// <summary>More proposals than these are read over, not read.</summary>
+    private const int MostDocumented = 100;
+
     private static readonly SymbolDisplayFormat _signature = SymbolDisplayFormat.MinimallyQualifiedFormat
         .WithMemberOptions(SymbolDisplayMemberOptions.IncludeParameters | SymbolDisplayMemberOptions.IncludeType | SymbolDisplayMemberOptions.IncludeContainingType)
         .WithParameterOptions(SymbolDisplayParameterOptions.IncludeType | SymbolDisplayParameterOptions.IncludeName | SymbolDisplayParameterOptions.IncludeDefaultValue)
@@ -27,7 +31,7 @@ internal static class CodeAssistant
     /// <summary>Whether the code is a whole submission, so that Enter may run it.</summary>
     public static bool IsComplete(string code)
     {
-        var tree = CSharpSyntaxTree.ParseText(code, new CSharpParseOptions(LanguageVersion.Latest, kind: SourceCodeKind.Script));
+        var tree = CSharpSyntaxTree.ParseText(References.Directive.Extract(CellParser.CSharpOnly(code)).Code, new CSharpParseOptions(LanguageVersion.Latest, kind: SourceCodeKind.Script));
         return SyntaxFactory.IsCompleteSubmission(tree);
     }
 
@@ -47,18 +51,27 @@ internal static class CodeAssistant
         var prefix = text[start..position];
         var receiver = Receiver(tree, start);
         var symbols = receiver is null ? model.LookupSymbols(start) : Members(model, receiver, start);
-        var items = symbols
+        var groups = symbols
             .Where(symbol => symbol.CanBeReferencedByName && symbol.Name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase) && symbol.Name[0] != '<')
             .GroupBy(symbol => symbol.Name, StringComparer.Ordinal)
-            .Select(group => new Completion(group.Key, Kind(group.First()), group.First().ToDisplayString(_signature) + (group.Count() > 1 ? $" (+{group.Count() - 1} more)" : "")))
+            .ToArray();
+        var items = groups
+            .Select(group => new Completion(
+                group.Key, Kind(group.First()), group.First().ToDisplayString(_signature) + (group.Count() > 1 ? $" (+{group.Count() - 1} more)" : ""),
+                groups.Length <= MostDocumented ? DocumentationFiles.Summary(group.First(), compilation) : ""))
             .Concat(receiver is null ? Keywords(prefix) : [])
             .OrderBy(item => item.Text, StringComparer.OrdinalIgnoreCase);
         return new(start, position, [.. items]);
     }
 
     /// <summary>The declaration and documentation of what stands at a position, or null.</summary>
-    public static string? Inspect(Compilation compilation, int position)
+    /// <param name="compilation">The code.</param>
+    /// <param name="position">A position in it.</param>
+    /// <param name="everything">Whether parameters, results, exceptions and remarks are wanted beside the summary.</param>
+    /// <param name="variable">The name, where a variable stands there.</param>
+    public static string? Inspect(Compilation compilation, int position, bool everything, out string? variable)
     {
+        variable = null;
         var tree = compilation.SyntaxTrees.Last();
         var token = tree.GetRoot().FindToken(Math.Max(0, Math.Min(position, tree.Length) - 1));
         if (!token.IsKind(SyntaxKind.IdentifierToken))
@@ -74,7 +87,14 @@ internal static class CodeAssistant
         var model = compilation.GetSemanticModel(tree);
         var info = model.GetSymbolInfo(node);
         var symbol = info.Symbol ?? info.CandidateSymbols.FirstOrDefault() ?? model.GetDeclaredSymbol(node);
-        return symbol?.ToDisplayString(_signature);
+        if (symbol is null)
+        {
+            return null;
+        }
+
+        variable = symbol is IFieldSymbol { ContainingType.IsScriptClass: true } ? symbol.Name : null;
+        var documentation = everything ? DocumentationFiles.Everything(symbol, compilation) : DocumentationFiles.Summary(symbol, compilation);
+        return documentation.Length == 0 ? symbol.ToDisplayString(_signature) : $"{symbol.ToDisplayString(_signature)}\n\n{documentation}";
     }
 
     private static ExpressionSyntax? Receiver(SyntaxTree tree, int start)

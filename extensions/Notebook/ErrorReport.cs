@@ -6,21 +6,36 @@ using Microsoft.CodeAnalysis;
 namespace Toolkit.Notebook;
 
 /// <summary>Turns exceptions and compiler messages into <see cref="CellError"/>s: the sources of all cells so far are known here.</summary>
-internal sealed partial class ErrorReport(Func<int, string?> sourceOfCell)
+internal sealed partial class ErrorReport(Func<string, string?> sourceOfPath)
 {
     private const string PathPrefix = "cell ";
 
-    public static string PathOf(int cell) => $"{PathPrefix}{cell}";
+    public static string PathOf(RunCell cell) => cell.File ?? $"{PathPrefix}{cell.Cell}";
 
-    public CellError OfCompilation(int cell, IEnumerable<Diagnostic> diagnostics)
+    /// <summary>A directive that could not be followed.</summary>
+    public CellError OfDirective(RunCell cell, References.DirectiveException problem)
+    {
+        var lines = new List<string> { $"{Title(PathOf(cell))}{(problem.Line > 0 ? $", line {problem.Line}" : "")}: {problem.Name}: {problem.Message.Split('\n')[0]}" };
+        if (SourceLine(PathOf(cell), problem.Line) is { } source)
+        {
+            lines.Add($"    {source.Trim()}");
+        }
+
+        lines.AddRange(problem.Message.Split('\n').Skip(1).Select(line => $"  {line.TrimEnd()}"));
+        return new CellError(CellErrorKind.Compilation, problem.Name, problem.Message, cell.Cell, problem.Line, lines);
+    }
+
+    public CellError OfCompilation(RunCell cell, IEnumerable<Diagnostic> diagnostics)
     {
         var lines = new List<string>();
         var errors = diagnostics.Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error).ToArray();
         foreach (var error in errors)
         {
-            var position = error.Location.GetLineSpan().StartLinePosition;
-            lines.Add($"Cell {cell}, line {position.Line + 1}, column {position.Character + 1}: {error.Id}: {error.GetMessage()}");
-            if (SourceLine(cell, position.Line + 1) is { } source)
+            var place = error.Location.GetLineSpan();
+            var position = place.StartLinePosition;
+            var path = place.Path is { Length: > 0 } named ? named : PathOf(cell);
+            lines.Add($"{Title(path)}, line {position.Line + 1}, column {position.Character + 1}: {error.Id}: {error.GetMessage()}");
+            if (SourceLine(path, position.Line + 1) is { } source)
             {
                 lines.Add($"    {source}");
                 lines.Add($"    {Underline(source, position.Character)}");
@@ -32,21 +47,21 @@ internal sealed partial class ErrorReport(Func<int, string?> sourceOfCell)
         }
 
         var first = errors[0];
-        return new CellError(CellErrorKind.Compilation, first.Id, first.GetMessage(), cell, first.Location.GetLineSpan().StartLinePosition.Line + 1, lines);
+        return new CellError(CellErrorKind.Compilation, first.Id, first.GetMessage(), cell.Cell, first.Location.GetLineSpan().StartLinePosition.Line + 1, lines);
     }
 
-    public CellError OfException(int cell, Exception thrown, CellErrorKind kind = CellErrorKind.Exception)
+    public CellError OfException(RunCell cell, Exception thrown, CellErrorKind kind = CellErrorKind.Exception)
     {
         var exception = Unwrap(thrown);
         var lines = new List<string>();
-        var place = Describe(exception, cell, lines, "");
+        var place = Describe(exception, PathOf(cell), lines, "");
         var depth = 0;
         for (var inner = exception.InnerException; inner is not null && depth++ < 8; inner = inner.InnerException)
         {
-            Describe(inner, cell, lines, "caused by ");
+            Describe(inner, PathOf(cell), lines, "caused by ");
         }
 
-        return new CellError(kind, exception.GetType().FullName ?? exception.GetType().Name, exception.Message, cell, place, lines);
+        return new CellError(kind, exception.GetType().FullName ?? exception.GetType().Name, exception.Message, cell.Cell, place, lines);
     }
 
     public static CellError OfTimeout(int cell, TimeSpan limit, bool abandoned)
@@ -65,15 +80,15 @@ internal sealed partial class ErrorReport(Func<int, string?> sourceOfCell)
         _ => exception,
     };
 
-    private int Describe(Exception exception, int cell, List<string> lines, string prefix)
+    private int Describe(Exception exception, string path, List<string> lines, string prefix)
     {
         var frames = new StackTrace(exception, fNeedFileInfo: true).GetFrames();
-        var places = frames.Select(frame => (Cell: CellOf(frame), Line: frame.GetFileLineNumber(), Frame: frame)).ToArray();
-        var inCell = places.FirstOrDefault(place => place.Cell == cell && place.Line > 0);
-        var top = Array.FindIndex(places, place => place.Cell > 0 && place.Line > 0);
-        var at = inCell.Line > 0 ? $"Cell {cell}, line {inCell.Line}" : $"Cell {cell}";
+        var places = frames.Select(frame => (Path: PathOf(frame), Line: frame.GetFileLineNumber(), Frame: frame)).ToArray();
+        var inCell = places.FirstOrDefault(place => place.Path == path && place.Line > 0);
+        var top = Array.FindIndex(places, place => place.Path is not null && place.Line > 0);
+        var at = inCell.Line > 0 ? $"{Title(path)}, line {inCell.Line}" : Title(path);
         lines.Add($"{(prefix.Length > 0 ? prefix : $"{at}: ")}{exception.GetType().FullName}: {exception.Message}");
-        if (inCell.Line > 0 && SourceLine(cell, inCell.Line) is { } source)
+        if (inCell.Line > 0 && SourceLine(path, inCell.Line) is { } source)
         {
             lines.Add($"    {source.Trim()}");
         }
@@ -81,7 +96,7 @@ internal sealed partial class ErrorReport(Func<int, string?> sourceOfCell)
         var collapsed = 0;
         for (var i = 0; i < places.Length; i++)
         {
-            if (places[i].Cell == 0)
+            if (places[i].Path is not { } place)
             {
                 collapsed++;
                 continue;
@@ -89,7 +104,7 @@ internal sealed partial class ErrorReport(Func<int, string?> sourceOfCell)
 
             AddCollapsed(lines, collapsed, top == i ? frames[Math.Max(0, i - 1)] : null);
             collapsed = 0;
-            lines.Add($"  at {NameOf(places[i].Frame)} in cell {places[i].Cell}, line {places[i].Line}");
+            lines.Add($"  at {NameOf(places[i].Frame)} in {Name(place)}, line {places[i].Line}");
         }
 
         return inCell.Line;
@@ -104,11 +119,21 @@ internal sealed partial class ErrorReport(Func<int, string?> sourceOfCell)
         }
     }
 
-    private static int CellOf(StackFrame frame)
+    /// <summary>The file of user code that a frame is in, or null.</summary>
+    private string? PathOf(StackFrame frame)
     {
-        var file = Path.GetFileName(frame.GetFileName());
-        return file is not null && file.StartsWith(PathPrefix, StringComparison.Ordinal) && int.TryParse(file.AsSpan(PathPrefix.Length), out var cell) ? cell : 0;
+        if (frame.GetFileName() is not { } file)
+        {
+            return null;
+        }
+
+        var name = Path.GetFileName(file);
+        return name.StartsWith(PathPrefix, StringComparison.Ordinal) ? name : sourceOfPath(file) is not null ? file : null;
     }
+
+    private static string Name(string path) => Path.GetFileName(path);
+
+    private static string Title(string path) => path.StartsWith(PathPrefix, StringComparison.Ordinal) ? $"C{path[1..]}" : Name(path);
 
     private static string NameOf(StackFrame frame)
     {
@@ -127,9 +152,9 @@ internal sealed partial class ErrorReport(Func<int, string?> sourceOfCell)
         return GeneratedName().Match(name) is { Success: true } match ? match.Groups[1].Value : name;
     }
 
-    private string? SourceLine(int cell, int line)
+    private string? SourceLine(string path, int line)
     {
-        var lines = sourceOfCell(cell)?.Split('\n');
+        var lines = sourceOfPath(path)?.Split('\n');
         return lines is not null && line >= 1 && line <= lines.Length ? lines[line - 1].TrimEnd('\r') : null;
     }
 

@@ -45,13 +45,37 @@ internal sealed class InterruptRewriter : CSharpSyntaxRewriter
     public override SyntaxNode? VisitMethodDeclaration(MethodDeclarationSyntax node)
     {
         var inner = (MethodDeclarationSyntax)base.VisitMethodDeclaration(node)!;
-        return inner.Body is { } body ? inner.WithBody((BlockSyntax)Checked(body)) : inner;
+        return inner.Body is { } body ? inner.WithBody(Entered(body))
+            : inner.ExpressionBody is { } arrow && Body(arrow, inner.SemicolonToken, inner.ReturnType, inner.Modifiers) is { } block ? inner.WithExpressionBody(null).WithSemicolonToken(default).WithBody(block)
+            : inner;
     }
 
     public override SyntaxNode? VisitLocalFunctionStatement(LocalFunctionStatementSyntax node)
     {
         var inner = (LocalFunctionStatementSyntax)base.VisitLocalFunctionStatement(node)!;
-        return inner.Body is { } body ? inner.WithBody((BlockSyntax)Checked(body)) : inner;
+        return inner.Body is { } body ? inner.WithBody(Entered(body))
+            : inner.ExpressionBody is { } arrow && Body(arrow, inner.SemicolonToken, inner.ReturnType, inner.Modifiers) is { } block ? inner.WithExpressionBody(null).WithSemicolonToken(default).WithBody(block)
+            : inner;
+    }
+
+    public override SyntaxNode? VisitParenthesizedLambdaExpression(ParenthesizedLambdaExpressionSyntax node)
+    {
+        var inner = (ParenthesizedLambdaExpressionSyntax)base.VisitParenthesizedLambdaExpression(node)!;
+        return inner.Block is { } body ? inner.WithBlock(Entered(body)) : inner;
+    }
+
+    public override SyntaxNode? VisitSimpleLambdaExpression(SimpleLambdaExpressionSyntax node)
+    {
+        var inner = (SimpleLambdaExpressionSyntax)base.VisitSimpleLambdaExpression(node)!;
+        return inner.Block is { } body ? inner.WithBlock(Entered(body)) : inner;
+    }
+
+    public override SyntaxNode? VisitInvocationExpression(InvocationExpressionSyntax node)
+    {
+        var inner = (InvocationExpressionSyntax)base.VisitInvocationExpression(node)!;
+        return inner.Expression is MemberAccessExpressionSyntax access && access.WithoutTrivia().ToString() is "Thread.Sleep" or "System.Threading.Thread.Sleep"
+            ? inner.WithExpression(SyntaxFactory.ParseExpression($"{Host}.Sleep").WithTriviaFrom(inner.Expression))
+            : inner;
     }
 
     /// <summary>A label is where a goto leads back to.</summary>
@@ -66,13 +90,40 @@ internal sealed class InterruptRewriter : CSharpSyntaxRewriter
         return inner.WithExpression(call.WithArgumentList(call.ArgumentList.WithArguments([argument])).WithTrailingTrivia(operand.GetTrailingTrivia()));
     }
 
+    private static BlockSyntax Entered(BlockSyntax body) => Begun(body, SyntaxFactory.ParseStatement($"{Host}.Enter();"));
+
+    /// <summary>The statement stands on the line of the brace: the next line may be one of the preprocessor's.</summary>
+    private static BlockSyntax Begun(BlockSyntax body, StatementSyntax first)
+    {
+        var brace = body.OpenBraceToken;
+        return body.WithOpenBraceToken(brace.WithTrailingTrivia()).WithStatements(body.Statements.Insert(0, first.WithTrailingTrivia(brace.TrailingTrivia)));
+    }
+
+    /// <summary>The block that an expression stands for, on the same lines; null where that is not clear.</summary>
+    private static BlockSyntax? Body(ArrowExpressionClauseSyntax arrow, SyntaxToken end, TypeSyntax type, SyntaxTokenList modifiers)
+    {
+        if (arrow.Expression is RefExpressionSyntax || arrow.ContainsDirectives || end.ContainsDirectives)
+        {
+            return null;
+        }
+
+        var name = type.ToString();
+        var isAction = name == "void" || (modifiers.Any(SyntaxKind.AsyncKeyword) && name.Split('.')[^1] is "Task" or "ValueTask");
+        var head = isAction || arrow.Expression is ThrowExpressionSyntax ? "" : "return ";
+        // Parsed from text: what belongs to no statement as a node, such as a throw expression, becomes the statement of its text.
+        var text = $"{{ {Host}.Enter(); {arrow.ArrowToken.LeadingTrivia}{arrow.ArrowToken.TrailingTrivia}{head}{arrow.Expression.ToFullString()};}}";
+        return SyntaxFactory.ParseStatement(text, options: _options) is BlockSyntax block && !block.ContainsDiagnostics ? block.WithTrailingTrivia(end.TrailingTrivia) : null;
+    }
+
     private static StatementSyntax Checked(StatementSyntax statement)
     {
         var check = SyntaxFactory.ParseStatement($"{Host}.Check();");
         switch (statement)
         {
             case BlockSyntax block:
-                return block.WithStatements(block.Statements.Insert(0, check));
+                return Begun(block, check);
+            case { ContainsDirectives: true }:
+                return statement;
             case LocalDeclarationStatementSyntax or LocalFunctionStatementSyntax or LabeledStatementSyntax:
                 // Behind a label these belong to the scope around it: a block would hide them.
                 return statement;

@@ -36,11 +36,16 @@ public sealed class NotebookCell
         get
         {
             var first = Source.AsSpan().TrimStart();
-            if (first.StartsWith("#!"))
+            if (first.StartsWith("#!") && !first.StartsWith("#!/"))
             {
                 var line = first[2..];
                 var end = line.IndexOfAny(" \r\n\t");
-                return (end < 0 ? line : line[..end]).ToString();
+                var name = (end < 0 ? line : line[..end]).ToString();
+                // A command such as #!time stands in a C# cell.
+                if (!Magics.SessionCommands.Names.Contains(name.ToLowerInvariant()) || CellParser.LanguageOf(name.ToLowerInvariant()) is not null)
+                {
+                    return name;
+                }
             }
 
             return Text(Inside("vscode", "languageId")) ?? Text(Inside("polyglot_notebook", "kernelName")) ?? Text(Inside("dotnet_interactive", "language"));
@@ -49,6 +54,12 @@ public sealed class NotebookCell
 
     /// <summary>Whether this cell holds C#, as far as its own metadata says.</summary>
     public bool IsCSharp => Language is null || IsCSharpName(Language);
+
+    /// <summary>Whether this cell holds something that is shown as it is: HTML, Markdown, a drawing, a script for the browser.</summary>
+    internal bool IsMarkup => Language is { } language && CellParser.LanguageOf(language.ToLowerInvariant()) is { } known && known != CellParser.CSharp;
+
+    /// <summary>The source as a session takes it: a cell whose metadata name its language says so in its first line.</summary>
+    internal string Runnable => IsMarkup && !Source.AsSpan().TrimStart().StartsWith("#!") ? $"#!{Language}\n{Source}" : Source;
 
     internal static bool IsCSharpName(string name) => name.ToLowerInvariant() is "csharp" or "c#" or "cs" or ".net-csharp" or "polyglot-notebook";
 

@@ -14,6 +14,9 @@ public sealed record NotebookRunOptions
     /// <summary>Values for the parameters cell, each <c>name=value</c>.</summary>
     public IReadOnlyCollection<string> Parameters { get; init; } = [];
 
+    /// <summary>What cells see as <c>Args</c>.</summary>
+    public IReadOnlyList<string> Arguments { get; init; } = [];
+
     /// <summary>The folder that relative paths in cells mean: the notebook's own.</summary>
     public string? WorkingFolder { get; init; }
 
@@ -61,13 +64,13 @@ public static class NotebookRunner
     private static async Task<(int Count, CellError? Error)> RunCells(
         NotebookDocument document, NotebookRunOptions options, RunObserver observer, CellOutputs outputs, CancellationToken cancellation)
     {
-        using var session = new ScriptSession { Grace = options.Grace };
+        using var session = new ScriptSession { Grace = options.Grace, Arguments = [.. options.Arguments] };
         var cells = document.Cells.Where(cell => cell.IsCode).ToArray();
         var started = 0;
         for (var i = 0; i < cells.Length; i++)
         {
             var (cell, number) = (cells[i], i + 1);
-            if (!cell.IsCSharp)
+            if (!cell.IsCSharp && !cell.IsMarkup)
             {
                 observer.CellSkipped(cell, number, $"its language is {cell.Language}, not C#");
                 continue;
@@ -82,7 +85,7 @@ public static class NotebookRunner
             observer.CellStarted(cell, number, cells.Length);
             outputs.Begin(cell);
             started++;
-            var error = await session.Run(new RunCell(cell.Source, number), Take, options.CellTimeout, cancellation);
+            var error = await session.Run(new RunCell(cell.Runnable, number), Take, options.CellTimeout, cancellation);
             observer.CellEnded(cell, number, clock.Elapsed, error);
             outputs.WriteInto();
             options.CellWritten?.Invoke(document);

@@ -8,11 +8,12 @@ internal static class Program
 {
     public static int Main(string[] arguments) => Root().Parse(arguments).Invoke();
 
-    internal static RootCommand Root() => new("Toolkit: experiments with transformer models from C#.") { RunCommand(), DoctorCommand(), Jupyter.KernelCommand.Create() };
+    internal static RootCommand Root() => new("Toolkit: experiments with transformer models from C#.") { RunCommand(), Documents.ConvertCommand.Create(), DoctorCommand(), Jupyter.KernelCommand.Create() };
 
     private static Command RunCommand()
     {
-        var file = new Argument<string>("notebook") { Description = "The .ipynb file to run." };
+        var file = new Argument<string>("notebook") { Description = "The .ipynb, .dib or .csx file to run." };
+        var words = new Argument<string[]>("arguments") { Description = "What the file sees as Args; put -- before words that begin with a dash.", Arity = ArgumentArity.ZeroOrMore };
         var output = new Option<string?>("--output", "-o") { Description = "Folder or .ipynb file for the executed notebook (default: out/ beside the notebook)." };
         var html = new Option<string?>("--html") { Description = "File for the HTML page (default: beside the executed notebook)." };
         var timeout = new Option<double?>("--timeout") { Description = "The most seconds that one cell may take." };
@@ -24,9 +25,9 @@ internal static class Program
                 result.AddError("--timeout: expected a number of seconds above 0.");
             }
         });
-        var command = new Command("run", "Runs a notebook from top to bottom and writes it with its outputs, and as a web page.") { file, output, html, timeout, parameters };
+        var command = new Command("run", "Runs a notebook from top to bottom and writes it with its outputs, and as a web page; runs a script as dotnet-script does.") { file, words, output, html, timeout, parameters };
         command.SetAction(parsed => Run(new RunRequest(
-            parsed.GetValue(file)!, parsed.GetValue(output), parsed.GetValue(html), parsed.GetValue(timeout), parsed.GetValue(parameters) ?? [])));
+            parsed.GetValue(file)!, parsed.GetValue(output), parsed.GetValue(html), parsed.GetValue(timeout), parsed.GetValue(parameters) ?? [], parsed.GetValue(words) ?? [])));
         return command;
     }
 

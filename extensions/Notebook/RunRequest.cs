@@ -1,12 +1,17 @@
 namespace Toolkit.Notebook;
 
 /// <summary>What <c>toolkit run</c> was asked for.</summary>
-internal sealed record RunRequest(string Notebook, string? Output = null, string? Html = null, double? Timeout = null, IReadOnlyCollection<string>? Parameters = null)
+internal sealed record RunRequest(string Notebook, string? Output = null, string? Html = null, double? Timeout = null, IReadOnlyCollection<string>? Parameters = null, IReadOnlyList<string>? Arguments = null)
 {
     /// <summary>Runs it and says so on <paramref name="output"/>. Returns the exit code: 0, 1 for a failed cell, 2 for a notebook that cannot be run at all.</summary>
     public static async Task<int> Execute(RunRequest request, TextWriter output, TextWriter error, bool redirected, CancellationToken cancellation = default)
     {
         var source = Path.GetFullPath(request.Notebook);
+        if (ScriptRun.IsScript(source))
+        {
+            return await ScriptRun.Execute(source, request.Arguments ?? [], output, error, cancellation);
+        }
+
         var (notebook, page) = request.Targets(source);
         try
         {
@@ -15,11 +20,12 @@ internal sealed record RunRequest(string Notebook, string? Output = null, string
                 throw new ArgumentException($"{request.Notebook}: --output is the notebook itself; a source is never overwritten.");
             }
 
-            var document = NotebookDocument.Load(source);
+            var document = Documents.DocumentFile.Load(source);
             var options = new NotebookRunOptions
             {
                 CellTimeout = request.Timeout is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
                 Parameters = request.Parameters ?? [],
+                Arguments = request.Arguments ?? [],
                 WorkingFolder = Path.GetDirectoryName(source),
                 CellWritten = run => run.Save(notebook),
             };
@@ -41,11 +47,12 @@ internal sealed record RunRequest(string Notebook, string? Output = null, string
 
     internal (string Notebook, string Page) Targets(string source)
     {
+        var name = Path.ChangeExtension(Path.GetFileName(source), ".ipynb");
         var notebook = Output switch
         {
-            null => Path.Combine(Path.GetDirectoryName(source)!, "out", Path.GetFileName(source)),
+            null => Path.Combine(Path.GetDirectoryName(source)!, "out", name),
             _ when Output.EndsWith(".ipynb", StringComparison.OrdinalIgnoreCase) => Path.GetFullPath(Output),
-            _ => Path.Combine(Path.GetFullPath(Output), Path.GetFileName(source)),
+            _ => Path.Combine(Path.GetFullPath(Output), name),
         };
         return (notebook, Html is null ? Path.ChangeExtension(notebook, ".html") : Path.GetFullPath(Html));
     }

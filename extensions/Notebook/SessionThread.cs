@@ -8,13 +8,26 @@ namespace Toolkit.Notebook;
 /// </summary>
 internal sealed class SessionThread : IDisposable
 {
+    /// <summary>The name of the thread.</summary>
+    public const string Name = "notebook";
+
     private const int StackBytes = 64 << 20;
     private readonly BlockingCollection<Action> _work = [];
+    private readonly Thread _thread;
 
     public SessionThread()
     {
-        var thread = new Thread(Run, StackBytes) { IsBackground = true, Name = "notebook" };
-        thread.Start();
+        _thread = new Thread(Run, StackBytes) { IsBackground = true, Name = Name };
+        _thread.Start();
+    }
+
+    /// <summary>Wakes the thread where it sleeps or waits: it goes on with an exception.</summary>
+    public void Wake()
+    {
+        if ((_thread.ThreadState & ThreadState.WaitSleepJoin) != 0)
+        {
+            _thread.Interrupt();
+        }
     }
 
     public Task<T> Start<T>(Func<Task<T>> work)
@@ -40,9 +53,19 @@ internal sealed class SessionThread : IDisposable
 
     private void Run()
     {
-        foreach (var work in _work.GetConsumingEnumerable())
+        while (!_work.IsCompleted)
         {
-            work();
+            try
+            {
+                if (_work.TryTake(out var work, Timeout.Infinite))
+                {
+                    work();
+                }
+            }
+            catch (ThreadInterruptedException)
+            {
+                // Woken while no cell ran here: what follows an await runs elsewhere.
+            }
         }
     }
 }

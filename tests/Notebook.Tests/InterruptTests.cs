@@ -23,6 +23,11 @@ public sealed class InterruptTests
     [InlineData("again: count++;\ngoto again;")]
     [InlineData("Enumerable.Repeat(\"x\", 50_000_000).ToList().ForEach(Output.Write);")]
     [InlineData("Enumerable.Range(0, 100_000_000).Track(\"work\").All(i => { Thread.Sleep(10); return true; })")]
+    [InlineData("Thread.Sleep(100_000);")]
+    [InlineData("await Task.Yield();\nThread.Sleep(100_000);")]
+    [InlineData("Task.Delay(-1).Wait();")]
+    [InlineData("new SemaphoreSlim(0).Wait();")]
+    [InlineData("int Loop(int n) => n == int.MinValue ? 0 : Again(n);\nint Again(int n) { try { return Loop(n + 1); } catch (InsufficientExecutionStackException) { return Loop(0); } }\nLoop(0)")]
     [InlineData("Parallel.For(0, 4, i => { while (true) { } });")]
     public async Task AnInterruptEndsTheCellAndKeepsTheVariables(string code)
     {
@@ -64,4 +69,27 @@ public sealed class InterruptTests
         "await t; // after", "var r = await f(await g(1), 2);", "int M(int n)\n{\n    return n;\n}", "#region r\nwhile (a)\n{ // open\n}\n#endregion", "lock (a) for (;;) break;",
         "var s = $\"{await t}\";", "switch (a) { case 1: while (b) c(); break; }", "async Task Q() => await t;", "class C { int P { get { for (;;) { } } } }",
     ];
+
+    [Theory]
+    [InlineData("int Down(int n) => Down(n + 1) + 1;\nDown(0)")]
+    [InlineData("int Down(int n) { return Down(n + 1) + 1; }\nDown(0)")]
+    [InlineData("class A { public void M() => M(); }\nnew A().M();")]
+    public async Task EndlessRecursionIsAnErrorThatTheSessionSurvives(string code)
+    {
+        var (document, result) = await Run.Document(NotebookDocument.Of(code));
+        Assert.Equal("System.InsufficientExecutionStackException", result.Error!.Name);
+        Assert.NotEmpty(document.Outputs(0));
+    }
+
+    [Fact]
+    public async Task ExpressionBodiesKeepTheirMeaning()
+    {
+        var (document, result) = await Run.Cells(
+            "int Add(int a, int b) => a + b; // sum\nvoid Say(string text) => Console.Write(text);\nasync Task Wait() => await Task.Delay(1);\nasync Task<int> Later() => await Task.FromResult(5);\n"
+            + "int Never() => throw new NotSupportedException();\nint[] cells = [1, 2];\nref int At(int i) => ref cells[i];\nSay(\"x\");\nawait Wait();\nAt(0) = 7;\nAdd(1, 2) + await Later() + cells[0]",
+            "Never()");
+        Assert.Equal("15", document.Outputs(0)[^1].Plain());
+        Assert.Equal("System.NotSupportedException", result.Error!.Name);
+        Assert.Contains("cell 1, line 5", result.Error.Report);
+    }
 }

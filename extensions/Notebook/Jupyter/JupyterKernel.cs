@@ -104,11 +104,19 @@ internal sealed class JupyterKernel : IDisposable
                     Reply(request, "history_reply", KernelReplies.History(_history, request.Content), control);
                     break;
                 case "comm_info_request":
-                    Reply(request, "comm_info_reply", new() { ["status"] = "ok", ["comms"] = new JsonObject() }, control);
+                    Reply(request, "comm_info_reply", KernelReplies.Comms(_session.Comms.Open, (string?)request.Content["target_name"]), control);
                     break;
                 case "comm_open":
-                    // No comm has a target here: a front end that opens one is told so.
-                    Publish("comm_close", new() { ["comm_id"] = request.Content["comm_id"]?.DeepClone(), ["data"] = new JsonObject() }, request);
+                    _request = request;
+                    _session.Comms.OnOpen((string?)request.Content["comm_id"] ?? "", (string?)request.Content["target_name"] ?? "", request.Content["data"] as JsonObject ?? []);
+                    break;
+                case "comm_msg":
+                    _request = request;
+                    _session.Comms.OnMessage((string?)request.Content["comm_id"] ?? "", request.Content["data"] as JsonObject ?? []);
+                    break;
+                case "comm_close":
+                    _request = request;
+                    _session.Comms.OnClose((string?)request.Content["comm_id"] ?? "", request.Content["data"] as JsonObject ?? []);
                     break;
                 case "shutdown_request":
                     Interrupt();
@@ -117,6 +125,11 @@ internal sealed class JupyterKernel : IDisposable
                     _stopped.TrySetResult();
                     return;
             }
+        }
+        catch (Exception problem) when (!request.Type.EndsWith("_request", StringComparison.Ordinal))
+        {
+            // Nobody waits for an answer: a handler of a comm failed.
+            Happened(new TextWritten("stderr", $"{request.Type}: {problem}\n"));
         }
         catch (Exception problem)
         {
@@ -224,6 +237,18 @@ internal sealed class JupyterKernel : IDisposable
                 var failure = KernelReplies.Failure(error.Name, error.Message, error.Traceback);
                 failure.Remove("status");
                 Publish("error", failure);
+                break;
+            case CommSent comm:
+                var message = new JsonObject { ["comm_id"] = comm.Id, ["data"] = comm.Data.DeepClone() };
+                if (comm.Target is { } target)
+                {
+                    message["target_name"] = target;
+                }
+
+                Publish($"comm_{comm.Kind}", message);
+                break;
+            case OutputsCleared cleared when !_silent:
+                Publish("clear_output", new() { ["wait"] = cleared.Wait });
                 break;
             case ResultProduced result when !_silent:
                 BringPlotly(result.Bundle);

@@ -46,7 +46,7 @@ internal static class KernelReplies
             {
                 ["_jupyter_types_experimental"] = new JsonArray([.. found.Items.Select(item => (JsonNode)new JsonObject
                 {
-                    ["start"] = start, ["end"] = end, ["text"] = item.Text, ["type"] = item.Kind, ["signature"] = item.Signature,
+                    ["start"] = start, ["end"] = end, ["text"] = item.Text, ["type"] = item.Kind, ["signature"] = item.Signature, ["documentation"] = item.Documentation,
                 })]),
             },
         };
@@ -56,7 +56,7 @@ internal static class KernelReplies
     public static JsonObject Inspection(ScriptSession session, JsonObject request)
     {
         var code = (string?)request["code"] ?? "";
-        var found = session.Inspect(code, Utf16(code, (int?)request["cursor_pos"] ?? 0));
+        var found = session.Inspect(code, Utf16(code, (int?)request["cursor_pos"] ?? 0), (int?)request["detail_level"] > 0);
         return new()
         {
             ["status"] = "ok",
@@ -83,6 +83,14 @@ internal static class KernelReplies
             ["history"] = new JsonArray([.. chosen.Select(item => (JsonNode)new JsonArray(0, item.Line, item.Code))]),
         };
     }
+
+    /// <summary>The open comms, of one target where it is given.</summary>
+    public static JsonObject Comms(IReadOnlyDictionary<string, string> open, string? target) => new()
+    {
+        ["status"] = "ok",
+        ["comms"] = new JsonObject(open.Where(comm => target is null || comm.Value == target)
+            .Select(comm => KeyValuePair.Create(comm.Key, (JsonNode?)new JsonObject { ["target_name"] = comm.Value }))),
+    };
 
     /// <summary>An error as every reply tells it.</summary>
     public static JsonObject Failure(string name, string message, IEnumerable<string> traceback) => new()
