@@ -12,7 +12,8 @@ namespace Toolkit.Native;
 /// </summary>
 /// <remarks>
 /// Where libtorch comes from: the folder that the environment variable <see cref="FolderVariable"/> names (the <c>lib</c> folder of an installed
-/// PyTorch, with CUDA libraries beside it), else what the build brought (property <c>TorchBackend</c>: cpu, cuda or none).
+/// PyTorch, with CUDA libraries beside it), else what the build brought (property <c>TorchBackend</c>: cpu, cuda or none), else NuGet's package
+/// cache.
 /// On systems whose C++ runtime is older than TorchSharp's library asks for (Debian 12, Ubuntu 22.04) a copy in memory, in which that one
 /// requirement is optional, is loaded instead; the symbol behind it is never called.
 /// </remarks>
@@ -151,7 +152,9 @@ public static class LibTorch
         NativeFiles.Find(NativeFiles.Name("torch_cpu")) is { } file
             ? Path.GetDirectoryName(file)!
             : throw new LibTorchException(
-                $"libtorch is not beside the program. Build with -p:TorchBackend=cpu (or cuda), or set {FolderVariable} to the lib folder of an installed PyTorch.");
+                $"libtorch is neither beside the program nor, as {NativePackages.LibTorchPackage} {NativePackages.LibTorchVersion}, in NuGet's package cache. "
+                + $"Build with -p:TorchBackend=cpu (or cuda); or run toolkit libtorch; or, in a notebook, #r \"nuget: {NativePackages.LibTorchPackage}, {NativePackages.LibTorchVersion}\" and restart; "
+                + $"or set {FolderVariable} to the lib folder of an installed PyTorch.");
 
     private static string Chosen(string folder)
     {
