@@ -28,6 +28,12 @@ public static class LibTorch
     private static nint _torchSharp;
     private static LibTorchException? _failure;
 
+    /// <summary>The NuGet package that brings libtorch for this system's CPU; it is found in the package cache too.</summary>
+    public static string PackageId => NativePackages.LibTorchPackage;
+
+    /// <summary>The version of <see cref="PackageId"/> that belongs with this Toolkit.</summary>
+    public static string PackageVersion => NativePackages.LibTorchVersion;
+
     /// <summary>Whether libtorch is loaded and usable.</summary>
     public static bool IsLoaded { get; private set; }
 
@@ -152,8 +158,8 @@ public static class LibTorch
         NativeFiles.Find(NativeFiles.Name("torch_cpu")) is { } file
             ? Path.GetDirectoryName(file)!
             : throw new LibTorchException(
-                $"libtorch is neither beside the program nor, as {NativePackages.LibTorchPackage} {NativePackages.LibTorchVersion}, in NuGet's package cache. "
-                + $"Build with -p:TorchBackend=cpu (or cuda); or run toolkit libtorch; or, in a notebook, #r \"nuget: {NativePackages.LibTorchPackage}, {NativePackages.LibTorchVersion}\" and restart; "
+                $"libtorch is neither beside the program nor, as {PackageId} {PackageVersion}, in NuGet's package cache. "
+                + $"Build with -p:TorchBackend=cpu (or cuda); or run toolkit libtorch; or, in a notebook, #r \"nuget: {PackageId}, {PackageVersion}\" and restart; "
                 + $"or set {FolderVariable} to the lib folder of an installed PyTorch.");
 
     private static string Chosen(string folder)

@@ -23,7 +23,7 @@ internal static class BundleText
         var (type, picture) = bundle.Parts.FirstOrDefault(part => part.Key.StartsWith("image/", StringComparison.Ordinal));
         return type switch
         {
-            null => $"<pre>{WebUtility.HtmlEncode(bundle.Plain)}</pre>",
+            null => $"<pre style=\"white-space:pre-wrap\">{WebUtility.HtmlEncode(bundle.Plain)}</pre>",
             "image/svg+xml" => picture,
             _ => $"<img alt=\"{WebUtility.HtmlEncode(bundle.Plain)}\" src=\"data:{type};base64,{picture.ReplaceLineEndings("")}\">",
         };

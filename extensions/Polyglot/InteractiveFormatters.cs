@@ -23,22 +23,20 @@ internal static class InteractiveFormatters
             _host = host;
             if (first)
             {
-                Formatter.TypeRegistered += Follow;
+                Formatter.TypeRegistered += type => Follow(type, ours: false);
             }
         }
 
-        Follow(typeof(IDisplayable));
-        Follow(typeof(MimeBundle));
-        foreach (var type in Formatter.RegisteredTypes)
+        foreach (var type in Formatter.RegisteredTypes.Append(typeof(IDisplayable)).Append(typeof(MimeBundle)))
         {
-            Follow(type);
+            Follow(type, ours: true);
         }
 
         // What Show returns has been shown already.
         Silence(typeof(DisplayHandle));
     }
 
-    private static void Follow(Type type)
+    private static void Follow(Type type, bool ours)
     {
         lock (Gate)
         {
@@ -49,9 +47,9 @@ internal static class InteractiveFormatters
         }
 
         Add(type);
-        if (!type.IsGenericTypeDefinition && type != typeof(object))
+        if (ours && !type.IsGenericTypeDefinition)
         {
-            // A list of records is a table, as in Toolkit's own sessions.
+            // A list of Toolkit's records is a table, as in its own sessions; a list of anything else is what .NET Interactive makes of it.
             Add(typeof(IEnumerable<>).MakeGenericType(type));
         }
     }
