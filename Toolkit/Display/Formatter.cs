@@ -9,8 +9,18 @@ public static class Formatter
 
     static Formatter() => RecordFormats.Register();
 
+    /// <summary>Raised after a formatter was registered, with its type: a host that keeps formatters of its own follows.</summary>
+    public static event Action<Type>? TypeRegistered;
+
+    /// <summary>The types that a formatter was registered for, the library's own among them.</summary>
+    public static IReadOnlyCollection<Type> RegisteredTypes => [.. Registered.Keys];
+
     /// <summary>Registers how values of <typeparamref name="T"/> are shown; a later registration replaces an earlier one.</summary>
-    public static void Register<T>(Func<T, MimeBundle> format) => Registered[typeof(T)] = value => format((T)value);
+    public static void Register<T>(Func<T, MimeBundle> format)
+    {
+        Registered[typeof(T)] = value => format((T)value);
+        TypeRegistered?.Invoke(typeof(T));
+    }
 
     /// <summary>Registers an HTML representation of <typeparamref name="T"/>; <paramref name="plain"/> defaults to <c>ToString</c>.</summary>
     public static void Register<T>(Func<T, string> html, Func<T, string>? plain = null) =>

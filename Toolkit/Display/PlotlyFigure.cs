@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using DynamicObj;
-using Microsoft.FSharp.Collections;
+using Newtonsoft.Json;
 using Plotly.NET;
 using Plotly.NET.LayoutObjects;
 
@@ -12,9 +12,13 @@ internal sealed class PlotlyFigure
 {
     public const string MimeType = "application/vnd.plotly.v1+json";
 
+    private const string Waiting = "This chart waits for plotly.js, which the output of the first chart carried: run that cell again (#!toolkit-plotly in .NET Interactive).";
+
     private const string Muted = "#7d8590";
 
     private const string Grid = "rgba(128,128,128,.22)";
+
+    private static readonly JsonSerializerSettings Settings = new() { ReferenceLoopHandling = ReferenceLoopHandling.Serialize };
 
     private readonly string _json;
 
@@ -36,9 +40,11 @@ internal sealed class PlotlyFigure
             whole.SetProperty(name, value);
         }
 
-        var chart = GenericChart.NewMultiChart(ListModule.OfSeq(traces), whole, new Config(), new DisplayOptions());
+        // Not GenericChart.toFigureJson, which writes the same: it begins with HTML pages of its own, which fail to load in hosts that bring
+        // an older FSharp.Core (.NET Interactive).
+        var figure = JsonConvert.SerializeObject(new { data = traces, layout = whole, frames = Array.Empty<object>() }, Formatting.None, Settings);
         // "<" and "&" only ever stand inside JSON strings, where an escape means the same and the page cannot misread it.
-        _json = GenericChart.toFigureJson(chart).Replace("<", "\\u003c").Replace(">", "\\u003e").Replace("&", "\\u0026");
+        _json = figure.Replace("<", "\\u003c").Replace(">", "\\u003e").Replace("&", "\\u0026");
     }
 
     public string Json => _json;
@@ -52,8 +58,11 @@ internal sealed class PlotlyFigure
                 <div class="tk-chart"><div id="{{id}}" style="width:100%"></div><script>
                 (function(){var figure={{_json}},tries=0;
                 function draw(){var found=document.querySelectorAll('[id="{{id}}"]');
-                if(!window.Plotly||!found.length){tries+=1;if(tries!==1200){setTimeout(draw,50);}return;}
-                found.forEach(function(place){var f=JSON.parse(JSON.stringify(figure)),ink=getComputedStyle(place).color;
+                if(!window.Plotly||!found.length){tries+=1;
+                if(tries===60){found.forEach(function(place){place.waits=true;place.textContent='{{Waiting}}';});}
+                if(found.length||1200>tries){setTimeout(draw,tries>1200?2000:50);}return;}
+                found.forEach(function(place){if(place.waits){place.waits=false;place.textContent='';}
+                var f=JSON.parse(JSON.stringify(figure)),ink=getComputedStyle(place).color;
                 if(ink){f.layout.font.color=ink;f.layout.title.font.color=ink;}
                 window.Plotly.react(place,f.data,f.layout,{responsive:true,displaylogo:false});});}
                 draw();})();

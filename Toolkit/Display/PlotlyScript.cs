@@ -12,7 +12,12 @@ public static class PlotlyScript
     public static string Source => Text.Value;
 
     /// <summary>A <c>script</c> element with the whole library.</summary>
-    public static string Element => $"<script>{Source}</script>";
+    public static string Element => ElementOf(Source);
+
+    /// <summary>A <c>script</c> element that runs a library so that it defines itself on <c>window</c>, whatever the page is.</summary>
+    /// <param name="source">The JavaScript.</param>
+    // A page with a module loader (nbconvert has one, and .NET Interactive) would swallow the library: hide the loader from it.
+    public static string ElementOf(string source) => $"<script>(function () {{ var define, module, exports;\n{source}\n}}).call(window);</script>";
 
     private static string Read()
     {

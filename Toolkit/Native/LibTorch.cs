@@ -12,7 +12,8 @@ namespace Toolkit.Native;
 /// </summary>
 /// <remarks>
 /// Where libtorch comes from: the folder that the environment variable <see cref="FolderVariable"/> names (the <c>lib</c> folder of an installed
-/// PyTorch, with CUDA libraries beside it), else what the build brought (property <c>TorchBackend</c>: cpu, cuda or none).
+/// PyTorch, with CUDA libraries beside it), else what the build brought (property <c>TorchBackend</c>: cpu, cuda or none), else NuGet's package
+/// cache.
 /// On systems whose C++ runtime is older than TorchSharp's library asks for (Debian 12, Ubuntu 22.04) a copy in memory, in which that one
 /// requirement is optional, is loaded instead; the symbol behind it is never called.
 /// </remarks>
@@ -26,6 +27,12 @@ public static class LibTorch
     private static nint _torchCpu;
     private static nint _torchSharp;
     private static LibTorchException? _failure;
+
+    /// <summary>The NuGet package that brings libtorch for this system's CPU; it is found in the package cache too.</summary>
+    public static string PackageId => NativePackages.LibTorchPackage;
+
+    /// <summary>The version of <see cref="PackageId"/> that belongs with this Toolkit.</summary>
+    public static string PackageVersion => NativePackages.LibTorchVersion;
 
     /// <summary>Whether libtorch is loaded and usable.</summary>
     public static bool IsLoaded { get; private set; }
@@ -151,7 +158,9 @@ public static class LibTorch
         NativeFiles.Find(NativeFiles.Name("torch_cpu")) is { } file
             ? Path.GetDirectoryName(file)!
             : throw new LibTorchException(
-                $"libtorch is not beside the program. Build with -p:TorchBackend=cpu (or cuda), or set {FolderVariable} to the lib folder of an installed PyTorch.");
+                $"libtorch is neither beside the program nor, as {PackageId} {PackageVersion}, in NuGet's package cache. "
+                + $"Build with -p:TorchBackend=cpu (or cuda); or run toolkit libtorch; or, in a notebook, #r \"nuget: {PackageId}, {PackageVersion}\" and restart; "
+                + $"or set {FolderVariable} to the lib folder of an installed PyTorch.");
 
     private static string Chosen(string folder)
     {

@@ -12,13 +12,14 @@ internal sealed partial class NativeFiles(string folder)
     public static string Name(string library) =>
         OperatingSystem.IsWindows() ? $"{library}.dll" : OperatingSystem.IsMacOS() ? $"lib{library}.dylib" : $"lib{library}.so";
 
-    /// <summary>The path of a file that the build put beside the program, or null.</summary>
+    /// <summary>The path of a file that the build put beside the program, or else that NuGet's package cache holds; null where neither has it.</summary>
     public static string? Find(string file)
     {
         var searched = (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
         return searched
             .Append(AppContext.BaseDirectory)
-            .Append(Path.Combine(AppContext.BaseDirectory, "runtimes", RuntimeInformation.RuntimeIdentifier, "native"))
+            .Append(Path.Combine(AppContext.BaseDirectory, "runtimes", NativePackages.Platform, "native"))
+            .Concat(NativePackages.Folders())
             .Select(candidate => Path.Combine(candidate, file))
             .FirstOrDefault(File.Exists);
     }

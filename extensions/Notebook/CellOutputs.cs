@@ -163,6 +163,5 @@ public sealed class CellOutputs
         return data;
     }
 
-    // A page with a module loader (nbconvert has one) would swallow the library: hide the loader, so that window.Plotly is defined everywhere.
-    internal static string LibraryScript(string plotly) => $"<script>(function () {{ var define, module, exports;\n{plotly}\n}}).call(window);</script>";
+    internal static string LibraryScript(string plotly) => PlotlyScript.ElementOf(plotly);
 }

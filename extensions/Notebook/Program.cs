@@ -8,7 +8,10 @@ internal static class Program
 {
     public static int Main(string[] arguments) => Root().Parse(arguments).Invoke();
 
-    internal static RootCommand Root() => new("Toolkit: experiments with transformer models from C#.") { RunCommand(), Documents.ConvertCommand.Create(), DoctorCommand(), Jupyter.KernelCommand.Create() };
+    internal static RootCommand Root() => new("Toolkit: experiments with transformer models from C#.")
+    {
+        RunCommand(), Documents.ConvertCommand.Create(), DoctorCommand(), LibTorchCommand.Create(), Jupyter.KernelCommand.Create(),
+    };
 
     private static Command RunCommand()
     {

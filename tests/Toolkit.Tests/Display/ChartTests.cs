@@ -21,6 +21,15 @@ public sealed class ChartTests
         Assert.Equal("y2", data["learning rate"].GetProperty("yaxis").GetString());
     }
 
+    // Where the host's FSharp.Core is older than Plotly.NET's (.NET Interactive), the HTML library that Plotly.NET brings cannot be used.
+    [Fact]
+    public void AFigureDoesNotNeedPlotlyNetsHtmlLibrary()
+    {
+        Assert.Contains("\"frames\":[]", new LossChart(Samples.Steps(3)).ToMimeBundle().Parts["application/vnd.plotly.v1+json"]);
+
+        Assert.DoesNotContain(AppDomain.CurrentDomain.GetAssemblies(), assembly => assembly.GetName().Name == "Giraffe.ViewEngine");
+    }
+
     [Fact]
     public void TheSmoothedLineOfAConstantLossIsThatLoss()
     {

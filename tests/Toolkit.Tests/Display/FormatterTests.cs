@@ -129,6 +129,25 @@ public sealed class FormatterTests
     }
 
     [Fact]
+    public void AHostWithFormattersOfItsOwnLearnsEveryType()
+    {
+        var told = new List<Type>();
+        Formatter.TypeRegistered += told.Add;
+        try
+        {
+            Formatter.Register<Ticket>(ticket => $"<p>{ticket}</p>");
+        }
+        finally
+        {
+            Formatter.TypeRegistered -= told.Add;
+        }
+
+        Assert.Contains(typeof(Ticket), told);
+        Assert.Contains(typeof(Ticket), Formatter.RegisteredTypes);
+        Assert.Contains(typeof(TrainingStep), Formatter.RegisteredTypes);
+    }
+
+    [Fact]
     public void WideTablesContinueBelowWithinTheWidth()
     {
         var plain = Formatter.Format(Samples.Steps(3).ToDataFrame()).Plain;
@@ -144,6 +163,8 @@ public sealed class FormatterTests
         Assert.StartsWith("/**\n* plotly.js", PlotlyScript.Source.ReplaceLineEndings("\n"));
         Assert.DoesNotContain("</script", PlotlyScript.Source, StringComparison.OrdinalIgnoreCase);
     }
+
+    private sealed record Ticket;
 
     private class Shape
     {
