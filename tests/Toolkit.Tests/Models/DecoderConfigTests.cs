@@ -17,9 +17,18 @@ public sealed class DecoderConfigTests
         "heads 12 is not a multiple of key-value heads 5", Assert.Throws<ArgumentException>(() => DecoderConfig.Llama(1, 96, 12, 5, 10)).Message);
 
     [Theory]
-    [InlineData("""{"model_type":"mamba"}""", "mamba")]
-    [InlineData("""{"model_type":"llama","rope_scaling":{"rope_type":"llama3"}}""", "rope_type 'llama3'")]
-    [InlineData("""{"model_type":"llama","hidden_act":"gelu"}""", "hidden_act 'gelu'")]
+    [InlineData("""{"model_type":"t5"}""", "model_type 't5' is not supported; known: bloom, falcon, gemma2, gpt2")]
+    [InlineData("""{"hidden_size":64}""", "there is no model_type; known:")]
+    [InlineData("""{"model_type":"llama","rope_scaling":{"rope_type":"mrope"}}""", "rope_type 'mrope' is not supported; known: default, linear, dynamic")]
+    [InlineData("""{"model_type":"llama","rope_parameters":{"full_attention":{},"sliding_attention":{}}}""", "differ from layer to layer")]
+    [InlineData("""{"model_type":"phi3","rope_scaling":{"type":"linear","factor":2}}""", "rotary scaling Linear is not supported in a phi3 model")]
+    [InlineData("""{"model_type":"llama","hidden_act":"mish"}""", "hidden_act 'mish'")]
+    [InlineData("""{"model_type":"gpt2","add_cross_attention":true}""", "add_cross_attention true")]
+    [InlineData("""{"model_type":"gemma2","use_bidirectional_attention":true}""", "use_bidirectional_attention true")]
+    [InlineData("""{"model_type":"bloom","apply_residual_connection_post_layernorm":true}""", "apply_residual_connection_post_layernorm true")]
+    [InlineData("""{"model_type":"opt","layer_norm_elementwise_affine":false}""", "layer_norm_elementwise_affine false")]
+    [InlineData("""{"model_type":"falcon","new_decoder_architecture":true,"parallel_attn":false}""", "parallel_attn False")]
+    [InlineData("""{"model_type":"qwen2","layer_types":["chunked_attention"]}""", "layer_types 'chunked_attention'")]
     public void WhatIsNotSupportedIsNamed(string json, string part) => Assert.Contains(
         part, Assert.Throws<NotSupportedException>(() => DecoderConfig.FromJson((JsonObject)JsonNode.Parse(json)!)).Message);
 
