@@ -57,4 +57,22 @@ internal static class FamilyContract
             }
         }
     }
+
+    /// <summary>Every matrix of the blocks and the head is in exactly one group of the topology, and a group's linears share their input's width.</summary>
+    public static void TopologyIsWhole(Decoder model)
+    {
+        var groups = model.Topology.ToArray();
+        var linears = groups.SelectMany(group => group.Linears).ToArray();
+        Assert.Equal(linears.Length, linears.Distinct().Count());
+        Assert.All(groups, group => Assert.Single(group.Linears.Select(linear => linear.Inputs).Distinct()));
+        var tables = model.named_parameters().Where(p => p.name.Contains("embed_tokens") || p.name.Contains("wte") || p.name.Contains("embeddings.") || p.name.Contains("wpe") || p.name.Contains("embed_"));
+        Assert.Equal(
+            model.named_parameters().Where(p => p.parameter.dim() == 2).Sum(p => p.parameter.numel()) - tables.Where(p => p.parameter.dim() == 2).Sum(p => p.parameter.numel()),
+            linears.Sum(linear => linear.Inputs * linear.Outputs));
+        foreach (var block in Enumerable.Range(0, model.Config.Layers))
+        {
+            Assert.Equal(2, groups.Count(group => group.Block == block && group.WritesResidual));
+            Assert.All(groups.Where(group => group.Block == block && group.WritesResidual), group => Assert.Equal(model.Config.Width, group.Linears.Single().Outputs));
+        }
+    }
 }
