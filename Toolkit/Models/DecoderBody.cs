@@ -125,11 +125,10 @@ internal sealed class DecoderBody : nn.Module
     /// <summary>Where longrope changes all frequencies, keys in a cache are turned by the ones before.</summary>
     private void RequireSameFrequencies(AttentionContext context)
     {
-        if (_config.RotaryScaling is { Kind: RotaryScalingKind.LongRope } scaling && context.Start > 0
-            && scaling.FrequencyLength(context.Start) != scaling.FrequencyLength(context.Length))
+        if (!_config.KeepsFrequencies(context.Start, context.Length))
         {
             throw new InvalidOperationException(
-                $"the sequence grows from {context.Start} to {context.Length} positions; beyond {scaling.OriginalPositions} longrope has other frequencies: "
+                $"the sequence grows from {context.Start} to {context.Length} positions; beyond {_config.RotaryScaling!.OriginalPositions} longrope has other frequencies: "
                 + "empty the cache and feed the whole sequence");
         }
     }

@@ -58,9 +58,9 @@ public sealed partial record DecoderConfig
             var file = new ConfigReader(json);
             return DecoderFamilies.Of(file.OptionalText("model_type")).Read(file).Validated();
         }
-        catch (ArgumentException problem)
+        catch (Exception problem) when (problem is ArgumentException or InvalidOperationException)
         {
-            // Numbers that do not fit together, and a key that is there twice.
+            // Numbers that do not fit together; and what .NET says of a key that is there twice and of half a surrogate pair.
             throw new InvalidDataException(problem.Message, problem);
         }
     }

@@ -147,6 +147,14 @@ public sealed partial record DecoderConfig
     /// <summary>The last positions that a layer sees, or null for all.</summary>
     public int? WindowOf(int layer) => WindowedLayers?[layer] == false ? null : SlidingWindow;
 
+    /// <summary>
+    /// Whether a sequence in a cache may grow from so many positions to so many. Beyond the original positions longrope has other frequencies, and the
+    /// cache's keys were turned by those before: the whole sequence must be fed again. (Dynamic scaling changes them too, with every position, and is
+    /// decoded as transformers does it: earlier keys stay as they were.)
+    /// </summary>
+    public bool KeepsFrequencies(long from, long to) =>
+        from == 0 || RotaryScaling is not { Kind: RotaryScalingKind.LongRope } scaling || scaling.FrequencyLength(from) == scaling.FrequencyLength(to);
+
     /// <summary>The shape of a layer's attention.</summary>
     public AttentionOptions AttentionOf(int layer) => new()
     {

@@ -8,7 +8,7 @@ internal static class Program
 {
     public static int Main(string[] arguments) => Root().Parse(arguments).Invoke();
 
-    internal static RootCommand Root() => new("Toolkit: experiments with transformer models from C#.") { RunCommand(), DoctorCommand(), Jupyter.KernelCommand.Create() };
+    internal static RootCommand Root() => new("Toolkit: experiments with transformer models from C#.") { RunCommand(), DoctorCommand(), Jupyter.KernelCommand.Create(), LogitsCommand.Create() };
 
     private static Command RunCommand()
     {

@@ -80,10 +80,7 @@ public sealed class ReferenceTests : IDisposable
             Assert.Equal(original.Load(tensor).bytes.ToArray(), saved.Load(tensor).bytes.ToArray());
         }
 
-        var first = File.ReadAllBytes(Path.Combine(_folder.FullName, "model.safetensors"));
-        using var again = Decoder.Load(_folder.FullName);
-        again.Save(_folder.FullName);
-        Assert.Equal(first, File.ReadAllBytes(Path.Combine(_folder.FullName, "model.safetensors")));
+        Assert.Equal(File.ReadAllBytes(Path.Combine(Reference(name), "model.safetensors")), File.ReadAllBytes(Path.Combine(_folder.FullName, "model.safetensors")));
     }
 
     private static string Reference(string name) => Path.Combine(Fixtures.Folder, "references", name);
