@@ -14,7 +14,7 @@ internal sealed class BloomFamily() : DecoderFamily("bloom", "BloomForCausalLM")
         file.Require("apply_residual_connection_post_layernorm", false);
         var heads = file.Int(8, "n_head", "num_attention_heads");
         var width = file.Int(64, "n_embed", "hidden_size");
-        return new DecoderConfig
+        var config = new DecoderConfig
         {
             ModelType = Name,
             VocabularySize = file.Int(250880, "vocab_size"),
@@ -35,9 +35,8 @@ internal sealed class BloomFamily() : DecoderFamily("bloom", "BloomForCausalLM")
             QueryKeyValueLayout = QueryKeyValueLayout.Grouped,
             AttentionBias = true,
             TieEmbeddings = file.Flag("tie_word_embeddings", true),
-            BeginTokenId = file.Id("bos_token_id", 1),
-            EndTokenId = file.Id("eos_token_id", 2),
         };
+        return ReadIds(config, file, 1, 2);
     }
 
     public override DecoderNames Names(DecoderConfig config) => new()
@@ -59,7 +58,6 @@ internal sealed class BloomFamily() : DecoderFamily("bloom", "BloomForCausalLM")
         json["layer_norm_epsilon"] = config.NormEpsilon;
         json["apply_residual_connection_post_layernorm"] = false;
         json["tie_word_embeddings"] = config.TieEmbeddings;
-        json["bos_token_id"] = config.BeginTokenId;
-        json["eos_token_id"] = config.EndTokenId;
+        WriteIds(json, config);
     }
 }

@@ -16,7 +16,7 @@ internal sealed class ConfigReader(JsonObject json)
             return null;
         }
 
-        return OptionalNumber(name) is { } number && number == Math.Floor(number) && Math.Abs(number) <= int.MaxValue
+        return ToNumber(node) is { } number && number == Math.Floor(number) && Math.Abs(number) <= int.MaxValue
             ? (int)number
             : throw Wrong(name, node, "a whole number");
     }
@@ -72,20 +72,20 @@ internal sealed class ConfigReader(JsonObject json)
     public IReadOnlyList<string>? OptionalTexts(string name) => Items(name)?.Select(item =>
         item?.GetValueKind() == JsonValueKind.String ? item.GetValue<string>() : throw Wrong(name, item, "a list of texts")).ToArray();
 
-    /// <summary>A token id; of a list, which some files have, the first: the one that a text ends with.</summary>
-    public int? Id(string name, int? fallback)
+    /// <summary>Token ids, be they a number, a list or null; where the field is absent the fallback.</summary>
+    /// <exception cref="InvalidDataException">They are no whole numbers.</exception>
+    public IReadOnlyList<int> Ids(string name, int? fallback)
     {
         if (!json.TryGetPropertyValue(name, out var node))
         {
-            return fallback;
+            return fallback is { } id ? [id] : [];
         }
 
         return node switch
         {
-            null => null,
-            JsonArray { Count: 0 } => null,
-            JsonArray list => new ConfigReader(new JsonObject { [name] = list[0]?.DeepClone() }).OptionalInt(name),
-            _ => OptionalInt(name),
+            null => [],
+            JsonArray list => [.. list.Select(item => new ConfigReader(new JsonObject { [name] = item?.DeepClone() }).OptionalInt(name) ?? throw Wrong(name, node, "ids"))],
+            _ => [OptionalInt(name)!.Value],
         };
     }
 

@@ -56,7 +56,13 @@ public sealed partial record DecoderConfig
         try
         {
             var file = new ConfigReader(json);
-            return DecoderFamilies.Of(file.OptionalText("model_type")).Read(file).Validated();
+            var family = DecoderFamilies.Of(file.OptionalText("model_type"));
+            if (file.OptionalObject("quantization_config") is { } quantized)
+            {
+                throw new NotSupportedException($"quantization_config ({quantized.Text("quant_method", "of no named method")}) is not supported: the weights are not plain numbers");
+            }
+
+            return family.Read(file).Validated();
         }
         catch (Exception problem) when (problem is ArgumentException or InvalidOperationException)
         {

@@ -138,11 +138,17 @@ public sealed partial record DecoderConfig
     /// <summary>Id that ends a text, if the model has one.</summary>
     public int? EndTokenId { get; init; }
 
+    /// <summary>Further ids that end a text, or null.</summary>
+    public ValueList<int>? OtherEndTokenIds { get; init; }
+
     /// <summary>Query heads that share a key-value head.</summary>
     public int GroupSize => Heads / KeyValueHeads;
 
     /// <summary>Dimensions of a head that turn.</summary>
     public int RotaryDimension => (int)(HeadDimension * RotaryFactor);
+
+    /// <summary>All ids that end a text.</summary>
+    public IEnumerable<int> EndTokenIds => EndTokenId is { } first ? [first, .. OtherEndTokenIds ?? Enumerable.Empty<int>()] : [];
 
     /// <summary>The last positions that a layer sees, or null for all.</summary>
     public int? WindowOf(int layer) => WindowedLayers?[layer] == false ? null : SlidingWindow;

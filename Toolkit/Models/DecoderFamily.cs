@@ -71,6 +71,25 @@ internal abstract class DecoderFamily(string name, string architecture)
         ? (int)product
         : throw new InvalidDataException($"width {width} is too large");
 
+    /// <summary>Adds the ids that begin and end a text.</summary>
+    protected static DecoderConfig ReadIds(DecoderConfig config, ConfigReader file, int? begin, int? end)
+    {
+        var (first, last) = (file.Ids("bos_token_id", begin), file.Ids("eos_token_id", end));
+        return config with
+        {
+            BeginTokenId = first.Count > 0 ? first[0] : null,
+            EndTokenId = last.Count > 0 ? last[0] : null,
+            OtherEndTokenIds = last.Count > 1 ? new(last.Skip(1)) : null,
+        };
+    }
+
+    /// <summary>Writes the ids that begin and end a text.</summary>
+    protected static void WriteIds(JsonObject json, DecoderConfig config)
+    {
+        json["bos_token_id"] = config.BeginTokenId;
+        json["eos_token_id"] = config.OtherEndTokenIds is { } others ? new JsonArray([config.EndTokenId, .. others.Select(id => (JsonNode)id)]) : config.EndTokenId;
+    }
+
     /// <summary>transformers' first name of an activation.</summary>
     protected static string NameOf(Activation activation) => Activations.First(pair => pair.Value == activation).Key;
 }

@@ -44,9 +44,8 @@ internal sealed class FalconFamily() : DecoderFamily("falcon", "FalconForCausalL
             QueryKeyValueLayout = QueryKeyValueLayout.Grouped,
             AttentionBias = bias,
             TieEmbeddings = file.Flag("tie_word_embeddings", true),
-            BeginTokenId = file.Id("bos_token_id", 11),
-            EndTokenId = file.Id("eos_token_id", 11),
         };
+        config = ReadIds(config, file, 11, 11);
         return file.Flag("alibi", false)
             ? config with { Positions = PositionScheme.LinearBias, ScaledLinearBiases = true }
             : RotaryFields.Read(config, file);
@@ -93,8 +92,7 @@ internal sealed class FalconFamily() : DecoderFamily("falcon", "FalconForCausalL
         json["bias"] = config.AttentionBias;
         json["alibi"] = config.Positions == PositionScheme.LinearBias;
         json["tie_word_embeddings"] = config.TieEmbeddings;
-        json["bos_token_id"] = config.BeginTokenId;
-        json["eos_token_id"] = config.EndTokenId;
+        WriteIds(json, config);
         if (config.Positions == PositionScheme.Rotary)
         {
             RotaryFields.Write(json, config);

@@ -11,7 +11,7 @@ internal sealed class Gpt2Family() : DecoderFamily("gpt2", "GPT2LMHeadModel")
         file.Require("add_cross_attention", false);
         var heads = file.Int(12, "n_head", "num_attention_heads");
         var width = file.Int(768, "n_embd", "hidden_size");
-        return new DecoderConfig
+        var config = new DecoderConfig
         {
             ModelType = Name,
             VocabularySize = file.Int(50257, "vocab_size"),
@@ -34,9 +34,8 @@ internal sealed class Gpt2Family() : DecoderFamily("gpt2", "GPT2LMHeadModel")
             ScaleByLayer = file.Flag("scale_attn_by_inverse_layer_idx", false),
             TransposedWeights = true,
             TieEmbeddings = file.Flag("tie_word_embeddings", true),
-            BeginTokenId = file.Id("bos_token_id", 50256),
-            EndTokenId = file.Id("eos_token_id", 50256),
         };
+        return ReadIds(config, file, 50256, 50256);
     }
 
     public override DecoderNames Names(DecoderConfig config) => new()
@@ -71,7 +70,6 @@ internal sealed class Gpt2Family() : DecoderFamily("gpt2", "GPT2LMHeadModel")
         json["scale_attn_weights"] = config.AttentionScale is null;
         json["scale_attn_by_inverse_layer_idx"] = config.ScaleByLayer;
         json["tie_word_embeddings"] = config.TieEmbeddings;
-        json["bos_token_id"] = config.BeginTokenId;
-        json["eos_token_id"] = config.EndTokenId;
+        WriteIds(json, config);
     }
 }

@@ -30,10 +30,8 @@ internal sealed class GptNeoXFamily() : DecoderFamily("gpt_neox", "GPTNeoXForCau
             QueryKeyValueLayout = QueryKeyValueLayout.Grouped,
             AttentionBias = file.Flag("attention_bias", true),
             TieEmbeddings = file.Flag("tie_word_embeddings", false),
-            BeginTokenId = file.Id("bos_token_id", 0),
-            EndTokenId = file.Id("eos_token_id", 2),
         };
-        return RotaryFields.Read(config, file, thetaField: "rotary_emb_base", factor: 0.25, factorField: "rotary_pct");
+        return RotaryFields.Read(ReadIds(config, file, 0, 2), file, thetaField: "rotary_emb_base", factor: 0.25, factorField: "rotary_pct");
     }
 
     public override DecoderNames Names(DecoderConfig config) => new()
@@ -58,8 +56,7 @@ internal sealed class GptNeoXFamily() : DecoderFamily("gpt_neox", "GPTNeoXForCau
         json["use_parallel_residual"] = config.ParallelBlocks;
         json["attention_bias"] = config.AttentionBias;
         json["tie_word_embeddings"] = config.TieEmbeddings;
-        json["bos_token_id"] = config.BeginTokenId;
-        json["eos_token_id"] = config.EndTokenId;
+        WriteIds(json, config);
         RotaryFields.Write(json, config);
         json["rotary_emb_base"] = config.RopeTheta; // where transformers before 5 looks
         json["rotary_pct"] = config.RotaryFactor;

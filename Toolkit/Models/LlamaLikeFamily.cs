@@ -30,6 +30,9 @@ internal abstract class LlamaLikeFamily(string name, string architecture) : Deco
 
         public int MaxPositions { get; init; } = 2048;
 
+        /// <summary>Positions before rotary scaling, whatever the scaling itself says; null: as it says.</summary>
+        public int? OriginalPositions { get; init; }
+
         public double Epsilon { get; init; } = 1e-6;
 
         public bool Tied { get; init; }
@@ -65,10 +68,8 @@ internal abstract class LlamaLikeFamily(string name, string architecture) : Deco
             NormEpsilon = file.Number("rms_norm_eps", defaults.Epsilon),
             MaxPositions = file.Int(defaults.MaxPositions, "max_position_embeddings"),
             TieEmbeddings = file.Flag("tie_word_embeddings", defaults.Tied),
-            BeginTokenId = file.Id("bos_token_id", defaults.Begin),
-            EndTokenId = file.Id("eos_token_id", defaults.End),
         };
-        return RotaryFields.Read(config, file, defaults.Theta);
+        return RotaryFields.Read(ReadIds(config, file, defaults.Begin, defaults.End), file, defaults.Theta);
     }
 
     /// <summary>Which layers see only the window: <c>layer_types</c> where the file has them.</summary>
@@ -113,8 +114,7 @@ internal abstract class LlamaLikeFamily(string name, string architecture) : Deco
         json["rms_norm_eps"] = config.NormEpsilon;
         json["max_position_embeddings"] = config.MaxPositions;
         json["tie_word_embeddings"] = config.TieEmbeddings;
-        json["bos_token_id"] = config.BeginTokenId;
-        json["eos_token_id"] = config.EndTokenId;
+        WriteIds(json, config);
         RotaryFields.Write(json, config);
     }
 

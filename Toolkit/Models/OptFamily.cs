@@ -14,7 +14,7 @@ internal sealed class OptFamily() : DecoderFamily("opt", "OPTForCausalLM")
         var before = file.Flag("do_layer_norm_before", true);
         var embedding = file.Int(width, "word_embed_proj_dim");
         var bias = file.Flag("enable_bias", true);
-        return new DecoderConfig
+        var config = new DecoderConfig
         {
             ModelType = Name,
             VocabularySize = file.Int(50272, "vocab_size"),
@@ -37,9 +37,8 @@ internal sealed class OptFamily() : DecoderFamily("opt", "OPTForCausalLM")
             HasFinalNorm = before && !file.Flag("_remove_final_layer_norm", false),
             AttentionBias = bias,
             TieEmbeddings = file.Flag("tie_word_embeddings", true),
-            BeginTokenId = file.Id("bos_token_id", 2),
-            EndTokenId = file.Id("eos_token_id", 2),
         };
+        return ReadIds(config, file, 2, 2);
     }
 
     public override DecoderNames Names(DecoderConfig config) => new()
@@ -71,7 +70,6 @@ internal sealed class OptFamily() : DecoderFamily("opt", "OPTForCausalLM")
         json["_remove_final_layer_norm"] = config.NormPlacement == NormPlacement.Before && !config.HasFinalNorm;
         json["enable_bias"] = config.AttentionBias;
         json["tie_word_embeddings"] = config.TieEmbeddings;
-        json["bos_token_id"] = config.BeginTokenId;
-        json["eos_token_id"] = config.EndTokenId;
+        WriteIds(json, config);
     }
 }

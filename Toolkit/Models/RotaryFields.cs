@@ -12,7 +12,8 @@ internal static class RotaryFields
     /// <exception cref="NotSupportedException">A way of scaling that the toolkit does not have.</exception>
     /// <exception cref="InvalidDataException">A field is of another type, or one that the scaling needs is missing.</exception>
     public static DecoderConfig Read(
-        DecoderConfig config, ConfigReader file, double theta = 10000, string thetaField = "rope_theta", double factor = 1, string factorField = "partial_rotary_factor")
+        DecoderConfig config, ConfigReader file, double theta = 10000, string thetaField = "rope_theta", double factor = 1, string factorField = "partial_rotary_factor",
+        int? originalPositions = null)
     {
         var rope = file.OptionalObject("rope_scaling") is { } old && (old.Has("rope_type") || old.Has("type")) ? old : file.OptionalObject("rope_parameters");
         if (rope?.Has("full_attention") == true || rope?.Has("sliding_attention") == true)
@@ -20,12 +21,12 @@ internal static class RotaryFields
             throw new NotSupportedException("rope_parameters that differ from layer to layer are not supported");
         }
 
-        var maxPositions = file.OptionalInt("original_max_position_embeddings") ?? rope?.OptionalInt("original_max_position_embeddings") ?? config.MaxPositions;
+        var original = file.OptionalInt("original_max_position_embeddings") ?? originalPositions ?? rope?.OptionalInt("original_max_position_embeddings") ?? config.MaxPositions;
         return config with
         {
             RopeTheta = rope?.OptionalNumber("rope_theta") ?? file.OptionalNumber(thetaField) ?? file.Number("rope_theta", theta),
             RotaryFactor = rope?.OptionalNumber("partial_rotary_factor") ?? file.OptionalNumber(factorField) ?? file.Number("partial_rotary_factor", factor),
-            RotaryScaling = rope is null ? null : Scaling(rope, config, maxPositions),
+            RotaryScaling = rope is null ? null : Scaling(rope, config, original),
         };
     }
 

@@ -102,7 +102,7 @@ internal static class LogitsCommand
             }
 
             var last = model.Forward(next, mask, cache, lastOnly: true).select(1, 0).to(ScalarType.Float32); // (B, V)
-            if (model.Config.EndTokenId is { } end && end >= 0 && end < model.Config.VocabularySize)
+            foreach (var end in model.Config.EndTokenIds.Where(id => id >= 0 && id < model.Config.VocabularySize))
             {
                 last.narrow(1, end, 1).fill_(double.NegativeInfinity.ToScalar());
             }

@@ -166,8 +166,10 @@ public sealed class FamilyTests : IDisposable
         Assert.InRange(error, 0, 1e-4f);
     }
 
+    private Decoder Make(string json) => Make(json, _folder.FullName);
+
     /// <summary>A model of a file, saved, with weights so wide that an error shows.</summary>
-    private Decoder Make(string json)
+    internal static Decoder Make(string json, string folder)
     {
         using var noGradient = no_grad();
         random.manual_seed(3);
@@ -185,7 +187,7 @@ public sealed class FamilyTests : IDisposable
             }
         }
 
-        model.Save(_folder.FullName);
+        model.Save(folder);
         return model;
     }
 }
