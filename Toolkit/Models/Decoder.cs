@@ -81,6 +81,17 @@ public sealed class Decoder : nn.Module<Tensor, Tensor>
     /// <summary>Bytes of the learned numbers.</summary>
     public long ParameterBytes => parameters().Sum(p => p.numel() * p.ElementSize);
 
+    /// <summary>Bytes of the weights that one decoded token reads: all but table rows that it does not look up and experts that it does not pass.</summary>
+    public double WeightBytesPerToken
+    {
+        get
+        {
+            var skipped = Topology.Sum(group => (1 - group.ActiveShare) * group.Linears.Sum(linear => linear.WeightBytes));
+            var tables = new[] { Config.TieEmbeddings ? null : Embedding.Weight, _body.PositionTable }.OfType<Tensor>();
+            return ParameterBytes - skipped - tables.Sum(table => (table.shape[0] - 1.0) * table.shape[1] * table.ElementSize);
+        }
+    }
+
     private Tensor HeadWeight => _head?.Weight ?? _body.Embedding.Weight;
 
     /// <summary>A model of random weights: normal with deviation 0.02, what writes to the residual stream scaled by 1/√(2·layers), biases zero.</summary>
@@ -99,8 +110,13 @@ public sealed class Decoder : nn.Module<Tensor, Tensor>
     /// <summary>Reads <c>config.json</c> and the weights of a folder.</summary>
     /// <param name="folder">A Hugging Face model folder.</param>
     /// <param name="dtype">Type to hold the weights in; default: float32.</param>
+    /// <param name="map">
+    /// Whether weights that the file has in this type become views of its memory map: a model of any size opens at once and takes no memory that the
+    /// system could not take back. Sums over weights that lie otherwise in memory may differ in the last bit, so a run that is to be continued bit for
+    /// bit does not map.
+    /// </param>
     /// <exception cref="CheckpointException">A tensor is missing, unexpected or of another shape.</exception>
-    public static Decoder Load(string folder, ScalarType? dtype = null)
+    public static Decoder Load(string folder, ScalarType? dtype = null, bool map = false)
     {
         var config = DecoderConfig.Load(folder);
         using var checkpoint = Checkpoint.Open(folder);
@@ -108,7 +124,7 @@ public sealed class Decoder : nn.Module<Tensor, Tensor>
         var model = new Decoder(config, dtype ?? ScalarType.Float32);
         try
         {
-            DecoderWeights.Read(model, checkpoint);
+            DecoderWeights.Read(model, checkpoint, map);
             return model;
         }
         catch
@@ -123,7 +139,7 @@ public sealed class Decoder : nn.Module<Tensor, Tensor>
     public void LoadWeights(string folder)
     {
         using var checkpoint = Checkpoint.Open(folder);
-        DecoderWeights.Read(this, checkpoint);
+        DecoderWeights.Read(this, checkpoint, map: false);
     }
 
     /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>; a tied head is not written.</summary>

@@ -53,6 +53,9 @@ internal sealed class DecoderBody : nn.Module
 
     public Layers.Embedding Embedding { get; }
 
+    /// <summary>The table of learned positions, or null.</summary>
+    public Tensor? PositionTable => _learned?.Weight;
+
     public Layers.Linear? ProjectIn { get; }
 
     public Layers.Linear? ProjectOut { get; }

@@ -50,8 +50,11 @@ internal static class DecoderWeights
         }
     }
 
+    /// <param name="model">The model.</param>
+    /// <param name="checkpoint">The file.</param>
+    /// <param name="map">Whether parameters of the file's own type may become views of its map, which takes neither time nor memory.</param>
     /// <exception cref="CheckpointException">A tensor is missing, unexpected or of another shape.</exception>
-    public static void Read(Decoder model, Checkpoint checkpoint)
+    public static void Read(Decoder model, Checkpoint checkpoint, bool map)
     {
         using var noGradient = no_grad();
         var names = DecoderFamilies.Of(model.Config.ModelType).Names(model.Config);
@@ -74,7 +77,15 @@ internal static class DecoderWeights
                     $"{checkpoint.Path}: tensor \"{name}\" has shape ({string.Join(", ", stored.shape)}), the configuration asks for ({string.Join(", ", parameter.shape)})");
             }
 
-            parameter.copy_(stored);
+            if (map && stored.dtype == parameter.dtype && !OperatingSystem.IsWindows())
+            {
+                // The map is private: training changes memory, not the file. Windows would not let a file be replaced while it is mapped.
+                parameter.set_(stored);
+            }
+            else
+            {
+                parameter.copy_(stored);
+            }
         }
 
         // Some files hold the model without its head and so without the name before it.

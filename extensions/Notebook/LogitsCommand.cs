@@ -38,7 +38,7 @@ internal static class LogitsCommand
         try
         {
             using var scope = NewDisposeScope();
-            using var model = Decoder.Load(folder);
+            using var model = Decoder.Load(folder, map: true);
             using var file = SafeTensorsFile.Open(input);
             var (ids, mask) = Read(file, input, model.Config, greedy);
             var logits = model.Forward(ids, mask, null).to(ScalarType.Float32);

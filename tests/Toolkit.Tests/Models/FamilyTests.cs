@@ -112,6 +112,29 @@ public sealed class FamilyTests : IDisposable
         cache.Reset();
         model.Forward(Ids(1, 65), cache);
         model.Forward(Ids(1, 1), cache);
+
+        // A session feeds the whole sequence again and goes on.
+        using var session = new Toolkit.Decoding.DecodeSession(model, 80);
+        session.Feed([.. Enumerable.Range(0, 60).Select(id => id % 50)]);
+        for (var id = 60; id < 70; id++)
+        {
+            session.Feed([id % 50]);
+        }
+
+        var ids = tensor(Enumerable.Range(0, 70).Select(id => (long)(id % 50)).ToArray()).view(1, 70);
+        Assert.Equal(70, session.Length);
+        Assert.InRange(Tensors.Difference(tensor(session.Logits.ToArray()), model.forward(ids).select(1, -1).view(-1)), 0, 5e-5f);
+    }
+
+    [Fact]
+    public void ATokenReadsOnlyTheExpertsThatItPassesAndOneRowOfEachTable()
+    {
+        using var mixtral = Make(
+            """{"model_type":"mixtral","vocab_size":50,"hidden_size":32,"intermediate_size":48,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"num_local_experts":5,"num_experts_per_tok":2}""");
+        Assert.Equal(mixtral.ParameterBytes - (4.0 * ((49 * 32) + (2 * 3 * 3 * 32 * 48))), mixtral.WeightBytesPerToken, 3);
+        using var gpt = Make("""{"model_type":"gpt2","vocab_size":50,"n_embd":32,"n_layer":1,"n_head":4,"n_positions":8}""");
+        Assert.Equal(gpt.ParameterBytes - (4.0 * 7 * 32), gpt.WeightBytesPerToken, 3);
+        Assert.Equal(2.0 * ((12 * 32 * 32) + (50 * 32)) + (4 * 32 * 4.5), gpt.FlopsPerToken(8), 3);
     }
 
     [Fact]
