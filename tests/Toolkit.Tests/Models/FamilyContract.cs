@@ -65,13 +65,13 @@ internal static class FamilyContract
         var linears = groups.SelectMany(group => group.Linears).ToArray();
         Assert.Equal(linears.Length, linears.Distinct().Count());
         Assert.All(groups, group => Assert.Single(group.Linears.Select(linear => linear.Inputs).Distinct()));
-        var tables = model.named_parameters().Where(p => p.name.Contains("embed_tokens") || p.name.Contains("wte") || p.name.Contains("embeddings.") || p.name.Contains("wpe") || p.name.Contains("embed_"));
+        var positions = model.named_parameters().SingleOrDefault(p => p.name.EndsWith("wpe.weight") || p.name.EndsWith("embed_positions.weight")).parameter;
         Assert.Equal(
-            model.named_parameters().Where(p => p.parameter.dim() == 2).Sum(p => p.parameter.numel()) - tables.Where(p => p.parameter.dim() == 2).Sum(p => p.parameter.numel()),
+            model.named_parameters().Where(p => p.parameter.dim() == 2).Sum(p => p.parameter.numel()) - model.Embedding.Weight.numel() - (positions?.numel() ?? 0),
             linears.Sum(linear => linear.Inputs * linear.Outputs));
         foreach (var block in Enumerable.Range(0, model.Config.Layers))
         {
-            Assert.Equal(2, groups.Count(group => group.Block == block && group.WritesResidual));
+            Assert.Equal(1 + Math.Max(model.Config.Experts, 1), groups.Count(group => group.Block == block && group.WritesResidual));
             Assert.All(groups.Where(group => group.Block == block && group.WritesResidual), group => Assert.Equal(model.Config.Width, group.Linears.Single().Outputs));
         }
     }

@@ -57,6 +57,24 @@ public sealed class FamilyTests : IDisposable
         { "falcon 40b", "{" + Falcon + ""","hidden_size":48,"num_attention_heads":6,"num_kv_heads":2,"new_decoder_architecture":true}""" },
         { "falcon 11b", "{" + Falcon + ""","hidden_size":48,"num_attention_heads":6,"num_kv_heads":3,"new_decoder_architecture":true,"num_ln_in_parallel_attn":1}""" },
         { "falcon rw", "{" + Falcon + ""","hidden_size":48,"num_attention_heads":6,"alibi":true,"multi_query":false,"parallel_attn":false,"bias":true}""" },
+        { "gpt2 scaled by layer", """{"model_type":"gpt2","vocab_size":50,"n_embd":36,"n_layer":3,"n_head":3,"n_inner":44,"n_positions":64,"scale_attn_by_inverse_layer_idx":true,"activation_function":"relu"}""" },
+        { "gpt2 not scaled", """{"model_type":"gpt2","vocab_size":50,"n_embd":32,"n_layer":2,"n_head":4,"n_positions":64,"scale_attn_weights":false}""" },
+        {
+            "gpt-neox sequential",
+            """{"model_type":"gpt_neox","vocab_size":50,"hidden_size":48,"intermediate_size":60,"num_hidden_layers":2,"num_attention_heads":3,"use_parallel_residual":false,"attention_bias":false,"rotary_pct":0.5,"rotary_emb_base":300}"""
+        },
+        {
+            "mixtral window",
+            """{"model_type":"mixtral","vocab_size":50,"hidden_size":32,"intermediate_size":24,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":1,"num_local_experts":5,"num_experts_per_tok":3,"sliding_window":6,"rope_theta":1000000.0}"""
+        },
+        {
+            "mistral head_dim",
+            """{"model_type":"mistral","vocab_size":50,"hidden_size":40,"intermediate_size":24,"num_hidden_layers":2,"num_attention_heads":6,"num_key_value_heads":3,"head_dim":10,"sliding_window":1}"""
+        },
+        {
+            "qwen3 tied",
+            """{"model_type":"qwen3","vocab_size":50,"hidden_size":32,"intermediate_size":24,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":4,"head_dim":6,"tie_word_embeddings":true,"use_sliding_window":false}"""
+        },
         { "bloom 6 heads", """{"model_type":"bloom","vocab_size":50,"hidden_size":48,"n_layer":2,"n_head":6}""" },
     };
 
@@ -177,12 +195,7 @@ public sealed class FamilyTests : IDisposable
         var ids = Ids(1, time);
         using var weights = new NaiveWeights(_folder.FullName);
         var plain = ids.data<long>().ToArray().Select(id => (int)id).ToArray();
-        var logits = (string)config["model_type"]! switch
-        {
-            "opt" => new NaiveOpt(config, weights).Logits(plain),
-            "falcon" or "bloom" => new NaiveFalcon(config, weights).Logits(plain),
-            _ => new NaiveLlamaLike(config, weights).Logits(plain),
-        };
+        var logits = NaiveDecoder.Logits(config, weights, plain);
         var expected = tensor(logits.SelectMany(row => row.Select(x => (float)x)).ToArray()).view(1, time, -1);
         var error = Tensors.Difference(model.forward(ids), expected);
         TestContext.Current.TestOutputHelper?.WriteLine($"{error:0.0e+0} of {expected.abs().max().item<float>():0.0}");

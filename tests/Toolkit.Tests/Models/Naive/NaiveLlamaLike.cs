@@ -2,14 +2,14 @@ using System.Text.Json.Nodes;
 
 namespace Toolkit.Tests.Models.Naive;
 
-/// <summary>Llama, Qwen 2, SmolLM 3, Phi-3, Gemma 2 and OLMo 2 as their papers and transformers' sources describe them.</summary>
+/// <summary>Llama, Mistral, Mixtral, Qwen 2 and 3, SmolLM 3, Phi-3, Gemma 2 and OLMo 2 as their papers and transformers' sources describe them.</summary>
 internal sealed class NaiveLlamaLike(JsonNode config, NaiveWeights weights)
 {
     private readonly string _family = (string)config["model_type"]!;
     private readonly int _heads = (int)config["num_attention_heads"]!;
     private readonly int _keyValueHeads = (int?)config["num_key_value_heads"] ?? (int)config["num_attention_heads"]!;
     private readonly int _width = (int?)config["head_dim"] ?? ((int)config["hidden_size"]! / (int)config["num_attention_heads"]!);
-    private readonly double _epsilon = (double?)config["rms_norm_eps"] ?? (config["model_type"]!.ToString() is "phi3" or "olmo2" ? 1e-5 : 1e-6);
+    private readonly double _epsilon = (double?)config["rms_norm_eps"] ?? (config["model_type"]!.ToString() is "phi3" or "olmo2" or "mixtral" ? 1e-5 : 1e-6);
 
     public double[][] Logits(int[] ids)
     {
@@ -68,6 +68,12 @@ internal sealed class NaiveLlamaLike(JsonNode config, NaiveWeights weights)
         }
 
         var (qh, kh) = (Plain.Heads(q, _width), Plain.Heads(k, _width));
+        if (_family == "qwen3")
+        {
+            qh = [.. qh.Select(heads => Norm(heads, name + "self_attn.q_norm"))];
+            kh = [.. kh.Select(heads => Norm(heads, name + "self_attn.k_norm"))];
+        }
+
         var (frequencies, factor) = NaiveRotary.Of(config, _width, x.Length);
         if (_family != "smollm3" || (layer + 1) % 4 != 0)
         {
@@ -76,7 +82,7 @@ internal sealed class NaiveLlamaLike(JsonNode config, NaiveWeights weights)
 
         int? window = _family switch
         {
-            "phi3" => (int?)config["sliding_window"],
+            "phi3" or "mistral" or "mixtral" => (int?)config["sliding_window"],
             "gemma2" => layer % 2 == 0 ? (int)config["sliding_window"]! : null,
             "qwen2" => (bool)config["use_sliding_window"]! && layer >= (int)config["max_window_layers"]! ? (int)config["sliding_window"]! : null,
             _ => null,
@@ -89,6 +95,11 @@ internal sealed class NaiveLlamaLike(JsonNode config, NaiveWeights weights)
 
     private double[][] FeedForward(double[][] x, string name)
     {
+        if (_family == "mixtral")
+        {
+            return [.. x.Select(token => Mixture(token, name + "block_sparse_moe."))];
+        }
+
         double[][] gate, up;
         if (_family == "phi3")
         {
@@ -102,6 +113,24 @@ internal sealed class NaiveLlamaLike(JsonNode config, NaiveWeights weights)
         }
 
         return weights.Linear(Plain.Multiply(Plain.Map(gate, _family == "gemma2" ? Plain.GeluTanh : Plain.Silu), up), name + "mlp.down_proj");
+    }
+
+    /// <summary>The experts with the highest scores, weighted by the softmax over these alone.</summary>
+    private double[] Mixture(double[] token, string name)
+    {
+        var scores = weights.Linear([token], name + "gate")[0];
+        var chosen = Enumerable.Range(0, scores.Length).OrderByDescending(expert => scores[expert]).Take((int)config["num_experts_per_tok"]!).ToArray();
+        var total = chosen.Sum(expert => Math.Exp(scores[expert]));
+        var result = new double[token.Length];
+        foreach (var expert in chosen)
+        {
+            var file = $"{name}experts.{expert}.";
+            var inner = Plain.Multiply(Plain.Map(weights.Linear([token], file + "w1"), Plain.Silu), weights.Linear([token], file + "w3"));
+            var output = weights.Linear(inner, file + "w2")[0];
+            result = [.. result.Zip(output, (sum, value) => sum + (Math.Exp(scores[expert]) / total * value))];
+        }
+
+        return result;
     }
 
     private double[][] Norm(double[][] x, string name) => weights.RmsNorm(x, name, _epsilon, _family == "gemma2" ? 1 : 0);
