@@ -51,7 +51,7 @@ public sealed class LanguageModel : IDisposable
 
     /// <summary>Loads a folder in Hugging Face layout: <c>config.json</c>, <c>model.safetensors</c> (or shards) and <c>tokenizer.json</c>.</summary>
     /// <param name="folder">The folder.</param>
-    /// <param name="dtype">Type of the weights in memory; null keeps that of the file.</param>
+    /// <param name="dtype">Type of the weights in memory; default: float32.</param>
     /// <exception cref="ArgumentException">The tokenizer has more tokens than the model's vocabulary.</exception>
     public static LanguageModel Load(string folder, torch.ScalarType? dtype = null)
     {

@@ -12,6 +12,7 @@ public sealed class DecodeSession : IDisposable
     private readonly Decoder _model;
     private readonly KvCache _cache;
     private readonly float[] _logits;
+    private readonly List<int> _fed = [];
 
     /// <summary>Starts an empty sequence.</summary>
     /// <param name="model">The model; it stays the caller's.</param>
@@ -50,14 +51,31 @@ public sealed class DecodeSession : IDisposable
             throw new InvalidOperationException($"{ids.Length} more tokens do not fit after {Length} in a session of {Capacity}.");
         }
 
-        if (!ids.IsEmpty)
+        if (ids.IsEmpty)
+        {
+            return;
+        }
+
+        var start = Length;
+        _fed.RemoveRange(start, _fed.Count - start); // what a call that threw left behind
+        _fed.AddRange(ids);
+        if (_model.Config.KeepsFrequencies(start, start + ids.Length))
         {
             Forward(ids);
+            return;
         }
+
+        // The cache's keys were turned by other angles than they must have from here on.
+        _cache.Reset();
+        Forward([.. _fed]);
     }
 
     /// <summary>Forgets all tokens and keeps the memory.</summary>
-    public void Reset() => _cache.Reset();
+    public void Reset()
+    {
+        _cache.Reset();
+        _fed.Clear();
+    }
 
     /// <summary>Frees the key-value cache.</summary>
     public void Dispose() => _cache.Dispose();

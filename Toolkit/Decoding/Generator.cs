@@ -64,7 +64,7 @@ public static class Generator
             session.Feed(CollectionsMarshal.AsSpan(context)[session.Length..]);
             var (id, logProbability) = choice.Next(session.Logits, CollectionsMarshal.AsSpan(context));
             context.Add(id);
-            var token = text.Append(id, options.StopAtEndOfText && (id == tokenizer.EndOfTextId || id == model.Config.EndTokenId), i == count - 1 ? atCount : null);
+            var token = text.Append(id, options.StopAtEndOfText && (id == tokenizer.EndOfTextId || model.Config.EndTokenIds.Contains(id)), i == count - 1 ? atCount : null);
             yield return new GeneratedToken(id, token.Text, logProbability) { Finish = token.Finish };
             if (token.Finish is not null)
             {

@@ -43,11 +43,8 @@ public static class DecodeBenchmark
     /// <summary>Every weight but the embedding rows that a token does not look up, and the keys and values of all tokens so far, in the mean over the run.</summary>
     private static double BytesPerToken(Decoder model, DecodeSession session, int promptTokens, int tokens)
     {
-        var config = model.Config;
-        var bytesPerWeight = (double)model.ParameterBytes / model.ParameterCount;
-        var unread = config.TieEmbeddings ? 0 : (config.VocabularySize - 1.0) * config.Width * bytesPerWeight;
         var cacheBytesPerPosition = (double)session.CacheBytes / session.Capacity;
-        return model.ParameterBytes - unread + (cacheBytesPerPosition * (promptTokens + ((tokens + 1) / 2.0)));
+        return model.WeightBytesPerToken + (cacheBytesPerPosition * (promptTokens + ((tokens + 1) / 2.0)));
     }
 
     private static (TimeSpan Prefill, TimeSpan Decode) Run(DecodeSession session, ReadOnlySpan<int> prompt, int tokens)

@@ -5,26 +5,28 @@ using static TorchSharp.torch;
 
 namespace Toolkit.Ops;
 
-/// <summary>Rotary position embedding (Su et al., 2021) in Hugging Face's convention: dimension i turns together with dimension i + D/2.</summary>
+/// <summary>Rotary position embedding (Su et al., 2021) in Hugging Face's convention: dimension i turns together with dimension i + R/2, where R dimensions turn.</summary>
 public static class RotaryEmbedding
 {
     /// <summary>The plain definition.</summary>
     /// <param name="x">(B, T, H, D).</param>
-    /// <param name="cos">(T, 1, D/2): cosine of every angle.</param>
-    /// <param name="sin">(T, 1, D/2): sine of every angle.</param>
+    /// <param name="cos">(T, 1, R/2) or (B, T, 1, R/2): cosine of every angle. Dimensions from R on stay as they are.</param>
+    /// <param name="sin">Of the same shape: sine of every angle.</param>
     public static Tensor Reference(Tensor x, Tensor cos, Tensor sin)
     {
-        var half = x.shape[^1] / 2;
+        var half = cos.shape[^1];
         var a = x.narrow(-1, 0, half);
         var b = x.narrow(-1, half, half);
-        return cat([a.mul(cos).sub(b.mul(sin)), b.mul(cos).add(a.mul(sin), Scalars.One)], -1);
+        var (first, second) = (a.mul(cos).sub(b.mul(sin)), b.mul(cos).add(a.mul(sin), Scalars.One));
+        var rest = x.shape[^1] - (2 * half);
+        return rest == 0 ? cat([first, second], -1) : cat([first, second, x.narrow(-1, 2 * half, rest)], -1);
     }
 
     /// <summary>The same in one pass over memory for float32 on the CPU; elsewhere the reference.</summary>
     /// <inheritdoc cref="Reference"/>
     public static Tensor Apply(Tensor x, Tensor cos, Tensor sin)
     {
-        if (!CpuKernel.Fits(x, cos, sin) || x.shape[3] % (2 * Vector256<float>.Count) != 0)
+        if (!CpuKernel.Fits(x, cos, sin) || x.shape[3] % (2 * Vector256<float>.Count) != 0 || x.shape[3] != 2 * cos.shape[^1])
         {
             return Reference(x, cos, sin);
         }
@@ -42,7 +44,7 @@ public static class RotaryEmbedding
             Cos = CpuKernel.Pointer(cos),
             Sin = CpuKernel.Pointer(sin),
             Y = CpuKernel.Pointer(y),
-            Time = shape[1],
+            Rows = cos.numel() / (shape[3] / 2),
             Heads = shape[2],
             Half = shape[3] / 2,
             Direction = direction,
@@ -62,8 +64,8 @@ public static class RotaryEmbedding
         var direction = Vector256.Create(r->Direction);
         for (var position = begin; position < end; position++)
         {
-            var cos = r->Cos + (position % r->Time * r->Half);
-            var sin = r->Sin + (position % r->Time * r->Half);
+            var cos = r->Cos + (position % r->Rows * r->Half);
+            var sin = r->Sin + (position % r->Rows * r->Half);
             for (var head = position * r->Heads; head < (position + 1) * r->Heads; head++)
             {
                 var x = r->X + (head * 2 * r->Half);
@@ -85,7 +87,7 @@ public static class RotaryEmbedding
         public float* Cos;
         public float* Sin;
         public float* Y;
-        public long Time;
+        public long Rows;
         public long Heads;
         public long Half;
         public float Direction;

@@ -9,4 +9,8 @@ namespace Toolkit.Ops;
 internal static class Scalars
 {
     public static readonly Scalar One = 1.ToScalar();
+
+    public static readonly Scalar Zero = 0.ToScalar();
+
+    public static readonly Scalar MinusInfinity = double.NegativeInfinity.ToScalar();
 }

@@ -143,7 +143,7 @@ public sealed class GeneratorTests
         using var model = TinyModel.Create();
         using (torch.no_grad())
         {
-            model.FinalNorm.Weight.fill_(float.NaN);
+            model.FinalNorm!.Weight.fill_(float.NaN);
         }
 
         Assert.Contains("NaN", Assert.Throws<InvalidOperationException>(() => Generate(model, Greedy)).Message, StringComparison.Ordinal);

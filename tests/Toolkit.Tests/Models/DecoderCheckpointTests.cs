@@ -31,6 +31,36 @@ public sealed class DecoderCheckpointTests : IDisposable
         Assert.Equal(model.forward(ids).data<float>().ToArray(), loaded.forward(ids).data<float>().ToArray());
     }
 
+    [Fact]
+    public void MappedWeightsCanBeChangedAndTheFileStays()
+    {
+        using var scope = NewDisposeScope();
+        using (var model = Decoder.Create(Config(tied: false), seed: 5))
+        {
+            model.Save(_folder.FullName);
+        }
+
+        var path = Path.Combine(_folder.FullName, "model.safetensors");
+        var before = File.ReadAllBytes(path);
+        using var loaded = Decoder.Load(_folder.FullName, map: true);
+        var ids = arange(12, ScalarType.Int64).view(2, 6);
+        loaded.Loss(ids, ids).backward();
+        using (no_grad())
+        {
+            foreach (var parameter in loaded.parameters())
+            {
+                Assert.True(parameter.requires_grad);
+                parameter.sub_(parameter.grad!);
+            }
+        }
+
+        Assert.Equal(before, File.ReadAllBytes(path));
+        loaded.Save(_folder.FullName);
+        using var again = Decoder.Load(_folder.FullName, map: true);
+        Assert.NotEqual(before, File.ReadAllBytes(path));
+        Assert.Equal(loaded.forward(ids).data<float>().ToArray(), again.forward(ids).data<float>().ToArray());
+    }
+
     [Theory]
     [InlineData("missing", "1 tensors missing (model.norm.weight)")]
     [InlineData("unexpected", "1 unexpected (extra)")]

@@ -37,7 +37,7 @@ public sealed class OpContractTests
     [InlineData(7, 7)]
     [InlineData(4, 9)]
     public void AttentionIsItsReference(int time, int positions) => Compare(
-        t => Attention.Causal(t[0], t[1], t[2]), t => Attention.Reference(t[0], t[1], t[2]), [2, time, 6, 16], [2, positions, 2, 16], [2, positions, 2, 16]);
+        t => Attention.Apply(t[0], t[1], t[2]), t => Attention.Reference(t[0], t[1], t[2]), [2, time, 6, 16], [2, positions, 2, 16], [2, positions, 2, 16]);
 
     [Theory]
     [InlineData(1)]

@@ -104,7 +104,7 @@ public sealed class TrainerTests
         var weights = Runs.Weights(model);
         var position = trainer.Position;
         using (torch.no_grad())
-        using (var scale = model.FinalNorm.Weight.clone())
+        using (var scale = model.FinalNorm!.Weight.clone())
         {
             model.FinalNorm.Weight.fill_(float.NaN);
             var error = Assert.Throws<TrainingDivergedException>(() => run.MoveNext());
