@@ -28,6 +28,8 @@ internal static class RecordFormats
         Formatter.Register<torch.nn.Module>(module => new ModelCard(module).ToMimeBundle());
         Formatter.Register<DataFrame>(frame => TableView.Of(frame).ToMimeBundle());
         Formatter.Register<Exception>(Failure);
+        Formatter.Register<Task>(Running);
+        Formatter.Register<DisplayHandle>(handle => MimeBundle.Text($"display {handle.Id}"));
     }
 
     private static IEnumerable<(string Name, string? Value)> Of(TrainingStep step) =>
@@ -132,10 +134,28 @@ internal static class RecordFormats
             string.Join('\n', [facts.Plain.TrimEnd(), end, .. report.Missing.Select(line => $"  - {line}")]));
     }
 
+    /// <summary>A finished task is shown as its result; nobody waits for another.</summary>
+    private static MimeBundle Running(Task task)
+    {
+        if (task.IsFaulted)
+        {
+            return Formatter.Format(task.Exception.InnerExceptions.Count == 1 ? task.Exception.InnerException : task.Exception);
+        }
+
+        // The state machine of an async method is a Task<VoidTaskResult>: a result nobody asked for.
+        var result = task.IsCompletedSuccessfully ? task.GetType().GetProperty("Result") : null;
+        return result is not null && result.PropertyType.Name != "VoidTaskResult"
+            ? Formatter.Format(result.GetValue(task))
+            : MimeBundle.Text(task.IsCompleted ? $"Task: {(task.IsCanceled ? "cancelled" : "done")}" : "Task: still running; write await in front of it to see its result");
+    }
+
     private static MimeBundle Failure(Exception exception)
     {
         var head = $"{exception.GetType().Name}: {exception.Message}";
-        var html = $"<div class=\"tk-error\"><div class=\"tk-title\">{Fragment.Encode(head)}</div><details><summary>stack trace</summary><pre>{Fragment.Encode(exception.ToString())}</pre></details></div>";
+        // Frames of code with known lines are mostly the user's own; those of libraries come with the whole trace.
+        var frames = new System.Diagnostics.StackTrace(exception, fNeedFileInfo: true).GetFrames().Where(frame => frame.GetFileLineNumber() > 0)
+            .Select(frame => $"at {Path.GetFileName(frame.GetFileName())}, line {frame.GetFileLineNumber()}").Distinct();
+        var html = $"<div class=\"tk-error\"><div class=\"tk-title\">{Fragment.Encode(head)}</div>{string.Concat(frames.Select(frame => Fragment.Note(frame)))}<details><summary>stack trace</summary><pre>{Fragment.Encode(exception.ToString())}</pre></details></div>";
         return MimeBundle.Of(Fragment.Box(html), exception.ToString());
     }
 }

@@ -46,6 +46,11 @@ internal sealed partial class ErrorReport(Func<string, string?> sourceOfPath)
             }
         }
 
+        if (errors.Any(error => error.Id == "CS1109"))
+        {
+            lines.Add("    In a cell an extension method stands by itself, without a class around it: static int Twice(this int x) => 2 * x;");
+        }
+
         var first = errors[0];
         return new CellError(CellErrorKind.Compilation, first.Id, first.GetMessage(), cell.Cell, first.Location.GetLineSpan().StartLinePosition.Line + 1, lines);
     }
