@@ -131,6 +131,85 @@ public sealed class JupyterKernelTests : IDisposable
     }
 
     [Fact]
+    public void CommsCarryMessagesBothWays()
+    {
+        Execute("Comms.Register(\"echo\", (comm, data) => comm.Received += message => comm.Send(new System.Text.Json.Nodes.JsonObject { [\"back\"] = message[\"value\"]!.DeepClone() }));");
+        Send(_shell, "comm_open", new() { ["comm_id"] = "c1", ["target_name"] = "echo", ["data"] = new JsonObject() });
+        Send(_shell, "comm_msg", new() { ["comm_id"] = "c1", ["data"] = new JsonObject { ["value"] = 5 } });
+        var answer = ReceiveUntil("comm_msg");
+        Assert.Equal("c1", (string?)answer.Content["comm_id"]);
+        Assert.Equal(5, (int?)answer.Content["data"]!["back"]);
+        Assert.Equal("echo", (string?)Request(_shell, "comm_info_request", new() { ["target_name"] = "echo" }).Reply["comms"]!["c1"]!["target_name"]);
+        Send(_shell, "comm_open", new() { ["comm_id"] = "c2", ["target_name"] = "nobody", ["data"] = new JsonObject() });
+        Assert.Equal("c2", (string?)ReceiveUntil("comm_close").Content["comm_id"]);
+        var (_, outputs) = Execute("var opened = Comms.Connect(\"front\"); opened.Send(new()); opened.Close();");
+        Assert.Equal(["comm_open", "comm_msg", "comm_close"], outputs.Select(output => output.Type).Where(type => type.StartsWith("comm_", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void InspectionHasTwoLevelsAndCompletionHasDocumentation()
+    {
+        Execute("var text = \"abc\";");
+        var code = "text.Substring";
+        var brief = Inspect(0);
+        var full = Inspect(1);
+        Assert.Contains("string string.Substring", brief);
+        Assert.Contains("Retrieves a substring", brief);
+        Assert.DoesNotContain("Parameters", brief);
+        Assert.Contains("Parameters\n  startIndex:", full);
+        var variable = (string?)Request(_shell, "inspect_request", new() { ["code"] = "text", ["cursor_pos"] = 2, ["detail_level"] = 1 }).Reply["data"]!["text/plain"];
+        Assert.Contains("value: abc", variable);
+        var proposals = Request(_shell, "complete_request", new() { ["code"] = "text.Subs", ["cursor_pos"] = 9 }).Reply["metadata"]!["_jupyter_types_experimental"]!.AsArray();
+        Assert.Contains("substring", (string?)Assert.Single(proposals)!["documentation"]);
+        var magics = Request(_shell, "complete_request", new() { ["code"] = "#!wh", ["cursor_pos"] = 4 }).Reply["matches"]!.AsArray();
+        Assert.Equal(["#!who", "#!whos"], magics.Select(name => (string?)name));
+
+        string Inspect(int level) => (string)Request(_shell, "inspect_request", new() { ["code"] = code, ["cursor_pos"] = code.Length, ["detail_level"] = level }).Reply["data"]!["text/plain"]!;
+    }
+
+    [Fact]
+    public void OutputsAreClearedOnRequest()
+    {
+        var (_, outputs) = Execute("Console.Write(1); Output.Clear(wait: true); Console.Write(2);");
+        Assert.Equal(["stream", "clear_output", "stream"], outputs.Select(output => output.Type).Where(type => type is "stream" or "clear_output"));
+        Assert.True((bool?)outputs.Single(output => output.Type == "clear_output").Content["wait"]);
+    }
+
+    [Fact]
+    public void LargeOutputsAndManyCellsAreCarried()
+    {
+        var (reply, outputs) = Execute("Console.Write(new string('x', 50_000_000));");
+        Assert.Equal("ok", (string?)reply["status"]);
+        Assert.Equal(50_000_000, outputs.Where(output => output.Type == "stream").Sum(output => ((string)output.Content["text"]!).Length));
+        Execute("var n = 0L;");
+        for (var cell = 0; cell < 100; cell++)
+        {
+            Execute("n++;");
+        }
+
+        Assert.Equal("100", (string?)Execute("n").Outputs.Single(output => output.Type == "execute_result").Content["data"]!["text/plain"]);
+    }
+
+    [Fact]
+    public void MalformedFramesAreDroppedAndTheKernelGoesOn()
+    {
+        var random = new Random(7);
+        for (var round = 0; round < 200; round++)
+        {
+            var frames = Enumerable.Range(0, random.Next(1, 8)).Select(_ =>
+            {
+                var bytes = new byte[random.Next(0, 40)];
+                random.NextBytes(bytes);
+                return random.Next(4) == 0 ? "<IDS|MSG>"u8.ToArray() : bytes;
+            });
+            var message = new NetMQMessage(frames.Select(bytes => new NetMQFrame(bytes)));
+            (round % 2 == 0 ? _shell : _control).SendMultipartMessage(message);
+        }
+
+        Assert.Equal("2", (string?)Execute("1 + 1").Outputs.Single(output => output.Type == "execute_result").Content["data"]!["text/plain"]);
+    }
+
+    [Fact]
     public void AsksForInput()
     {
         var request = Send(_shell, "execute_request", Code("Console.ReadLine() + \"!\"", allowInput: true));
@@ -225,6 +304,17 @@ public sealed class JupyterKernelTests : IDisposable
         while (true)
         {
             if (Receive(socket) is var message && (string?)message.Parent["msg_id"] == id)
+            {
+                return message;
+            }
+        }
+    }
+
+    private KernelMessage ReceiveUntil(string type)
+    {
+        while (true)
+        {
+            if (Receive(_output) is var message && message.Type == type)
             {
                 return message;
             }

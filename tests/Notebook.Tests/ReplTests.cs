@@ -29,7 +29,7 @@ public sealed class ReplTests
         Assert.Null(later.Previous());
         Assert.Equal("second\nline", later.Next());
         Assert.Equal("", later.Next());
-        Assert.Equal("first", Type([Key(ConsoleKey.UpArrow), Key(ConsoleKey.UpArrow), Key(ConsoleKey.Enter, '\r')], new InputHistory(file)));
+        Assert.Equal("first", Type([Key(ConsoleKey.UpArrow), Key(ConsoleKey.UpArrow), Key(ConsoleKey.UpArrow), Key(ConsoleKey.Enter, '\r')], new InputHistory(file)));
     }
 
     [Fact]

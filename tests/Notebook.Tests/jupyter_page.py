@@ -79,7 +79,7 @@ def finished():
 
 
 check("every cell runs", wait("all cells", finished, 240))
-check("a chart changed while its cell ran", len(live) > 2, f"{len(live)} states seen")
+check("a chart changed while its cell ran", len(live) > 2, f"{len(live)} states seen: {sorted(live)[:8]}")
 check("charts are drawn", js("return document.querySelectorAll('.js-plotly-plot .main-svg').length") > 0)
 check("no cell failed", js("return document.querySelectorAll('.output_error').length") == 0)
 js("var p = document.querySelector('.js-plotly-plot'); if (p) { p.scrollIntoView(); }")

@@ -97,7 +97,7 @@ internal sealed class EditBuffer
         if (start > 0)
         {
             var above = LineStart(start - 1);
-            Cursor = Math.Min(above + (Cursor - start), start - 1);
+            Cursor = Whole(Math.Min(above + (Cursor - start), start - 1));
         }
     }
 
@@ -106,7 +106,7 @@ internal sealed class EditBuffer
         var (start, end) = (LineStart(Cursor), LineEnd(Cursor));
         if (end < Text.Length)
         {
-            Cursor = Math.Min(end + 1 + (Cursor - start), LineEnd(end + 1));
+            Cursor = Whole(Math.Min(end + 1 + (Cursor - start), LineEnd(end + 1)));
         }
     }
 
@@ -131,6 +131,8 @@ internal sealed class EditBuffer
     }
 
     // A character outside the first plane is two units: the cursor never stands between them.
+    private int Whole(int at) => at > 0 && at < Text.Length && char.IsSurrogatePair(Text[at - 1], Text[at]) ? at - 1 : at;
+
     private int Previous(int at) => at >= 2 && char.IsSurrogatePair(Text[at - 2], Text[at - 1]) ? at - 2 : at - 1;
 
     private int Next(int at) => at + 1 < Text.Length && char.IsSurrogatePair(Text[at], Text[at + 1]) ? at + 2 : at + 1;
