@@ -47,7 +47,26 @@ public static class BpeTrainer
         });
         var made = learner.Spellings.Count - 256;
         progress?.Invoke(new(made, made));
-        return Tokenizer.OfMerges(learner.Spellings, learner.Merges);
+        return Tokenizer.Of(Define(learner));
+    }
+
+    /// <summary>The tokenizer of a learned vocabulary, with the end of text after it.</summary>
+    private static TokenizerDefinition Define(MergeLearner learner)
+    {
+        var spellings = learner.Spellings;
+        var model = new BytePairModel
+        {
+            Vocabulary = spellings.Index().ToDictionary(token => token.Item, token => token.Index, StringComparer.Ordinal),
+            Merges = [.. learner.Merges.Select(merge => (spellings[merge.Left], spellings[merge.Right]))],
+        };
+        const string bytes = """{"type":"ByteLevel","add_prefix_space":PREFIX,"trim_offsets":true,"use_regex":true}""";
+        var decoder = bytes.Replace("PREFIX", "true", StringComparison.Ordinal);
+        return TokenizerJson.Define(model, [new AddedToken(spellings.Count, EndOfText)], new Dictionary<string, string?>
+        {
+            ["pre_tokenizer"] = bytes.Replace("PREFIX", "false", StringComparison.Ordinal),
+            ["post_processor"] = decoder,
+            ["decoder"] = decoder,
+        });
     }
 
     /// <summary>The different words with how often they occur, in an order that does not depend on the threads.</summary>
