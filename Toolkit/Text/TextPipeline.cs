@@ -32,6 +32,13 @@ internal sealed class TextPipeline
         else
         {
             _encoder = definition.Model.Encoder();
+            PreTokenizer? cuts = definition.Model switch
+            {
+                BytePairModel model => SafeCutPreTokenizer.Of(model),
+                ScoredPieceModel model => SafeCutPreTokenizer.Of(model),
+                _ => null,
+            };
+            _steps = cuts is null ? _steps : [.. _steps, cuts];
         }
     }
 

@@ -64,7 +64,7 @@ public sealed class Tokenizer
     /// <summary>The source of the chat template that came with the tokenizer, for a chat template; null if none did.</summary>
     public string? ChatTemplate { get; }
 
-    /// <summary>Learns a byte-level byte-pair tokenizer from documents; see <see cref="BpeTrainer"/>.</summary>
+    /// <summary>Learns a byte-level byte-pair tokenizer from documents; see <see cref="BpeTrainer"/>, and beside it <see cref="WordPieceTrainer"/> and <see cref="UnigramTrainer"/>.</summary>
     /// <param name="documents">The text.</param>
     /// <param name="vocabularySize">Tokens wanted, at least 257.</param>
     /// <param name="progress">Told now and then how far it is.</param>

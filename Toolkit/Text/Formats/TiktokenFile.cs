@@ -4,7 +4,7 @@ using System.Text;
 namespace Toolkit.Text;
 
 /// <summary>OpenAI's tiktoken ranks: a line a token, its bytes in base 64 and its id, which is also the order of merging.</summary>
-internal static class TiktokenFile
+internal static partial class TiktokenFile
 {
     private const int LongestToken = 512;
 
@@ -38,7 +38,7 @@ internal static class TiktokenFile
         }
 
         var model = new BytePairModel { Vocabulary = spelt, Merges = Merges(spelt), IgnoreMerges = true };
-        var escaped = System.Text.Json.JsonSerializer.Serialize(pattern);
+        var escaped = System.Text.Json.JsonSerializer.Serialize(PossessiveIntervals().Replace(pattern, "(?>${what}${how})"));
         return TokenizerJson.Define(model, [.. special.OrderBy(token => token.Value).Select(token => new AddedToken(token.Value, token.Key))], new Dictionary<string, string?>
         {
             ["pre_tokenizer"] = "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":" + escaped
@@ -111,4 +111,8 @@ internal static class TiktokenFile
 
         return merges;
     }
+
+    /// <summary>In tiktoken's syntax <c>a{1,3}+</c> is possessive; in that of a tokenizer.json it is not, and an atomic group says the same.</summary>
+    [System.Text.RegularExpressions.GeneratedRegex(@"(?<what>\[(?:\\.|[^\]\\])*\]|\\p\{\w+\}|\\.|[^\\()\[\]{}|?*+])(?<how>\{\d+(?:,\d*)?\})\+")]
+    private static partial System.Text.RegularExpressions.Regex PossessiveIntervals();
 }

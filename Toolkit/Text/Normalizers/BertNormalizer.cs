@@ -43,6 +43,5 @@ internal sealed class BertNormalizer(bool clean, bool chinese, bool accents, boo
     }
 
     private static bool IsDropped(int point) => point is 0 or 0xFFFD
-        || (point is not ('\t' or '\n' or '\r') && Characters.Category(point) is UnicodeCategory.Control or UnicodeCategory.Format
-            or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned);
+        || (point is not ('\t' or '\n' or '\r') && Characters.Category(point) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse);
 }

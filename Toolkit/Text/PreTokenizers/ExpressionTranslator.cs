@@ -34,6 +34,8 @@ internal static partial class ExpressionTranslator
             throw new ArgumentException("an intersection of classes is supported only with a complement ([…&&[^…]])");
         }
 
+        source = CaseInsensitive().Replace(source, group => group.Groups["open"].Value + WithLongS(group.Groups["body"].Value));
+        source = RepeatedIntervals().Replace(source, "(?:${what}${how})+");
         standIns = new StandIns(source.AsSpan().IndexOfAnyExceptInRange('\0', '\u007F') < 0 ? [] : Named(source));
         return PossessiveQuantifiers().Replace(Rewrite(source, standIns), "(?>${what}${how})");
     }
@@ -127,7 +129,35 @@ internal static partial class ExpressionTranslator
     [GeneratedRegex(@"\[[^\]]*&&")]
     private static partial Regex ClassIntersection();
 
+    /// <summary>Without regard to case an s is also the long s, which .NET does not know.</summary>
+    private static string WithLongS(string body)
+    {
+        var made = new StringBuilder(body.Length + 8);
+        var inClass = false;
+        for (var i = 0; i < body.Length; i++)
+        {
+            inClass = body[i] == '[' || (inClass && body[i] != ']');
+            if (body[i] == '\\' && i + 1 < body.Length)
+            {
+                made.Append(body[i]).Append(body[++i]);
+            }
+            else
+            {
+                _ = body[i] is 's' or 'S' ? made.Append(inClass ? "s\u017F" : "[s\u017F]") : made.Append(body[i]);
+            }
+        }
+
+        return made.ToString();
+    }
+
+    [GeneratedRegex(@"(?<open>\(\?i:)(?<body>[^()]*)")]
+    private static partial Regex CaseInsensitive();
+
+    /// <summary>In Ruby's syntax <c>a{1,3}+</c> is no possessive quantifier: it repeats the repetition.</summary>
+    [GeneratedRegex(@"(?<what>\[(?:\\.|[^\]\\])*\]|\\p\{\w+\}|\\.|[^\\()\[\]{}|?*+])(?<how>\{\d+(?:,\d*)?\})\+")]
+    private static partial Regex RepeatedIntervals();
+
     /// <summary>.NET has no possessive quantifiers (a++), which GPT-4's expression uses; an atomic group around a greedy one is the same.</summary>
-    [GeneratedRegex(@"(?<what>\[(?:\\.|[^\]\\])*\]|\\p\{\w+\}|\\.|[^\\()\[\]{}|?*+])(?<how>[?*+]|\{\d+(?:,\d*)?\})\+")]
+    [GeneratedRegex(@"(?<what>\[(?:\\.|[^\]\\])*\]|\\p\{\w+\}|\\.|[^\\()\[\]{}|?*+])(?<how>[?*+])\+")]
     private static partial Regex PossessiveQuantifiers();
 }
