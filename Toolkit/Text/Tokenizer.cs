@@ -18,6 +18,7 @@ public sealed class Tokenizer
     private readonly string?[] _spellings;
     private readonly byte[]?[]? _bytes;
     private readonly Dictionary<int, AddedToken> _added;
+    private ChatTemplate? _template;
 
     private Tokenizer(TokenizerDefinition definition, TokenizerConfiguration? configuration = null)
     {
@@ -61,7 +62,7 @@ public sealed class Tokenizer
     /// <summary>All tokens that are found in the text itself: the special ones, and words that were added to the vocabulary.</summary>
     public IReadOnlyList<AddedToken> AddedTokens => _definition.Added;
 
-    /// <summary>The source of the chat template that came with the tokenizer, for a chat template; null if none did.</summary>
+    /// <summary>The source of the chat template that came with the tokenizer, for <see cref="ApplyChatTemplate"/>; null if none did.</summary>
     public string? ChatTemplate { get; }
 
     /// <summary>Learns a byte-level byte-pair tokenizer from documents; see <see cref="BpeTrainer"/>, and beside it <see cref="WordPieceTrainer"/> and <see cref="UnigramTrainer"/>.</summary>
@@ -187,6 +188,28 @@ public sealed class Tokenizer
         }
 
         return ([.. ids], [.. types]);
+    }
+
+    /// <summary>Writes a conversation as the model wants it, by the chat template that came with the tokenizer. <see cref="Encode"/> it with <c>parseSpecialTokens</c> and without adding special tokens.</summary>
+    /// <param name="messages">What was said so far.</param>
+    /// <param name="addGenerationPrompt">Whether the beginning of the assistant's answer follows.</param>
+    /// <param name="variables">Further variables of the template, such as <c>tools</c>.</param>
+    /// <param name="time">The clock of templates that write the date; null: the system's.</param>
+    /// <exception cref="InvalidOperationException">No template came with the tokenizer.</exception>
+    /// <exception cref="TemplateException">The template is malformed or refuses the conversation.</exception>
+    public string ApplyChatTemplate(
+        IEnumerable<ChatMessage> messages, bool addGenerationPrompt = true, IReadOnlyDictionary<string, object?>? variables = null, TimeProvider? time = null)
+    {
+        var template = _template ??= Text.ChatTemplate.Parse(ChatTemplate ?? throw new InvalidOperationException("no chat template came with this tokenizer"));
+        var all = new Dictionary<string, object?>((_configuration?.SpecialTokens ?? new Dictionary<string, string>()).Select(token => KeyValuePair.Create(token.Key, (object?)token.Value)));
+        all.TryAdd("bos_token", BeginOfTextId >= 0 ? _spellings[BeginOfTextId] : "");
+        all.TryAdd("eos_token", EndOfTextId >= 0 ? _spellings[EndOfTextId] : "");
+        foreach (var (name, value) in variables ?? new Dictionary<string, object?>())
+        {
+            all[name] = value;
+        }
+
+        return template.Render(messages, addGenerationPrompt, all, time);
     }
 
     /// <summary>The text of some tokens. Bytes that are no UTF-8 become U+FFFD.</summary>
