@@ -38,7 +38,8 @@ internal sealed record PostProcessor(IReadOnlyList<PostProcessor.Part> Single, I
             case "RobertaProcessing":
                 return Classified(Token(json, "cls"), Token(json, "sep"), doubled: true);
             case "TemplateProcessing":
-                var tokens = json.Object("special_tokens").Element.EnumerateObject().ToDictionary(token => token.Name, token => Ids(new JsonFields(token.Value, $"{json.Path}.special_tokens.{token.Name}")));
+                var tokens = json.Object("special_tokens").Element.EnumerateObject().DistinctBy(JsonFields.NameOf)
+                    .ToDictionary(JsonFields.NameOf, token => Ids(new JsonFields(token.Value, $"{json.Path}.special_tokens.{JsonFields.NameOf(token)}")));
                 return new(Template(json, "single", tokens), Template(json, "pair", tokens));
             case "Sequence":
                 var parts = json.Objects("processors").Select(part => Read(part)).Where(part => part != None).ToArray();

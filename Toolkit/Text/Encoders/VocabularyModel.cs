@@ -40,7 +40,7 @@ internal abstract record JsonVocabularyModel : VocabularyModel
         vocabulary.EnsureCapacity(field.GetPropertyCount());
         foreach (var token in field.EnumerateObject())
         {
-            vocabulary[Name(token)] = token.Value.ValueKind == JsonValueKind.Number && token.Value.TryGetInt32(out var id) && id >= 0
+            vocabulary[JsonFields.NameOf(token)] = token.Value.ValueKind == JsonValueKind.Number && token.Value.TryGetInt32(out var id) && id >= 0
                 ? id : throw new InvalidDataException($"model.vocab: the token '{token.Name}' has the id {token.Value.GetRawText()}, which is not a whole number from 0 on");
         }
 
@@ -57,18 +57,6 @@ internal abstract record JsonVocabularyModel : VocabularyModel
         }
 
         json.WriteEndObject();
-    }
-
-    private static string Name(JsonProperty token)
-    {
-        try
-        {
-            return token.Name;
-        }
-        catch (InvalidOperationException problem)
-        {
-            throw new InvalidDataException("model.vocab has a token that is not valid Unicode", problem);
-        }
     }
 
     private static string Guess(JsonFields json) => json.Field("merges") is not null ? "BPE"

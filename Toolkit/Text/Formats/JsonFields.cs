@@ -67,5 +67,18 @@ internal readonly record struct JsonFields(JsonElement Element, string Path)
         }
     }
 
+    /// <summary>The name of a field; a lone surrogate in it is an error that says so.</summary>
+    public static string NameOf(JsonProperty field)
+    {
+        try
+        {
+            return field.Name;
+        }
+        catch (InvalidOperationException problem)
+        {
+            throw new InvalidDataException("a name in the file is not valid Unicode", problem);
+        }
+    }
+
     private string At(string name) => Path.Length == 0 ? name : $"{Path}.{name}";
 }

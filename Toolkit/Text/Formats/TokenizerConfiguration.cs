@@ -35,8 +35,8 @@ internal sealed record TokenizerConfiguration(
         {
             using var document = JsonDocument.Parse(content);
             var json = new JsonFields(document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement : throw new InvalidDataException("it is not an object"), "");
-            var tokens = document.RootElement.EnumerateObject().Where(field => field.Name.EndsWith("_token", StringComparison.Ordinal))
-                .Select(field => (field.Name, Text: TokenText(json, field.Name))).Where(token => token.Text is not null).ToDictionary(token => token.Name, token => token.Text!);
+            var tokens = document.RootElement.EnumerateObject().Select(JsonFields.NameOf).Where(name => name.EndsWith("_token", StringComparison.Ordinal)).Distinct()
+                .Select(name => (Name: name, Text: TokenText(json, name))).Where(token => token.Text is not null).ToDictionary(token => token.Name, token => token.Text!);
             return new(content, tokens.GetValueOrDefault("bos_token"), tokens.GetValueOrDefault("eos_token"), Flag(json, "add_bos_token"), Flag(json, "add_eos_token"),
                 template ?? Template(json), tokens);
         }

@@ -16,10 +16,16 @@ internal static class TokenizerJson
     /// <exception cref="NotSupportedException">A part of it is of an unknown kind.</exception>
     public static TokenizerDefinition Read(byte[] content)
     {
+        var text = content.AsMemory(content.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0);
+        if (!System.Text.Unicode.Utf8.IsValid(text.Span))
+        {
+            throw new InvalidDataException("it is not UTF-8");
+        }
+
         JsonDocument document;
         try
         {
-            document = JsonDocument.Parse(content);
+            document = JsonDocument.Parse(text);
         }
         catch (JsonException problem)
         {

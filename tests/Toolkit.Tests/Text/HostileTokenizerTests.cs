@@ -10,7 +10,7 @@ namespace Toolkit.Tests.Text;
 /// </summary>
 public sealed class HostileTokenizerTests
 {
-    private const int Tried = 2_000;
+    private const int Tried = 4_000;
     private const long AllowedBytes = 64L << 20;
     private static readonly TimeSpan _allowedTime = TimeSpan.FromSeconds(20);
     private static readonly int _times = int.TryParse(Environment.GetEnvironmentVariable("TOOLKIT_FUZZ"), out var times) ? times : 1;

@@ -36,6 +36,20 @@ public sealed class LlamaCppVocabularyTests
 
     private static int[] Ids(string line) => [.. line.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(id => int.Parse(id, CultureInfo.InvariantCulture))];
 
+    /// <summary>A vocabulary of the fixtures.</summary>
+    internal static GgufVocabulary Vocabulary(string name)
+    {
+        using var stream = new BrotliStream(File.OpenRead(Path.Combine(Fixtures.Folder, "tokenizers", "llama.cpp", $"ggml-vocab-{name}.gguf.br")), CompressionMode.Decompress);
+        return GgufMetadata.ReadVocabulary(stream);
+    }
+
+    /// <summary>The texts and tokens of a vocabulary of the fixtures.</summary>
+    internal static IEnumerable<(string Text, int[] Ids)> Vectors(string name)
+    {
+        var path = Path.Combine(Fixtures.Folder, "tokenizers", "llama.cpp", $"ggml-vocab-{name}.gguf");
+        return File.ReadAllText(path + ".inp").Split(Separator).Zip(File.ReadAllLines(path + ".out"), (text, line) => (text, Ids(line)));
+    }
+
     private static Tokenizer Read(string folder, string name)
     {
         var path = Path.Combine(folder, name + ".gguf");
