@@ -22,7 +22,9 @@ internal sealed class UnigramLattice
     public static bool IsCharacter(string piece) => piece.Length == 1 || (piece.Length == 2 && char.IsSurrogatePair(piece, 0));
 
     /// <summary>One step of expectation-maximization; returns the mean log-likelihood of a word before it.</summary>
-    public double Fit(List<(string Word, long Count)> words)
+    /// <param name="words">The words and how often each occurs.</param>
+    /// <param name="least">So many pieces are kept even if some are hardly ever expected.</param>
+    public double Fit(List<(string Word, long Count)> words, int least = 0)
     {
         var expected = new double[_pieces.Count];
         var (likelihood, total) = (0.0, 0L);
@@ -32,7 +34,9 @@ internal sealed class UnigramLattice
             total += count;
         }
 
-        var kept = _pieces.Select((piece, id) => (piece.Piece, Expected: Math.Max(expected[id], IsCharacter(piece.Piece) ? LeastExpected : 0))).Where(piece => piece.Expected >= LeastExpected).ToList();
+        var enough = expected.Length <= least ? 0 : Math.Min(LeastExpected, expected.OrderDescending().ElementAt(Math.Max(0, least - 1)));
+        var kept = _pieces.Select((piece, id) => (piece.Piece, Expected: expected[id])).Where(piece => piece.Expected >= enough || IsCharacter(piece.Piece)).ToList()
+            .ConvertAll(piece => (piece.Piece, Expected: Math.Max(piece.Expected, LeastExpected)));
         // The digamma function instead of the logarithm: a prior that makes rare pieces rarer (Bayesian EM).
         var sum = Digamma(kept.Sum(piece => piece.Expected));
         _pieces = kept.ConvertAll(piece => (piece.Piece, Digamma(piece.Expected) - sum));
@@ -61,9 +65,9 @@ internal sealed class UnigramLattice
             {
                 kept.Add(id);
             }
-            else if (counts[id] > 0)
+            else
             {
-                losses.Add((id, Loss(piece, id, counts, sum)));
+                losses.Add((id, counts[id] > 0 ? Loss(piece, id, counts, sum) : 0));
             }
         }
 

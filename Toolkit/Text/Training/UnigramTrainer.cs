@@ -42,7 +42,7 @@ public static class UnigramTrainer
             var likelihood = 0.0;
             for (var step = 0; step < StepsBetweenPrunings; step++)
             {
-                likelihood = lattice.Fit(words);
+                likelihood = lattice.Fit(words, wanted);
             }
 
             progress?.Invoke(new(lattice.Count, wanted, likelihood));
@@ -53,7 +53,7 @@ public static class UnigramTrainer
         }
 
         var pieces = lattice.Best(wanted);
-        progress?.Invoke(new(pieces.Count, pieces.Count, lattice.Fit(words)));
+        progress?.Invoke(new(pieces.Count, pieces.Count, lattice.Fit(words, wanted)));
         return Tokenizer.Of(Define(pieces));
     }
 
