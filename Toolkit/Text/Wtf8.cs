@@ -40,6 +40,23 @@ internal static class Wtf8
         return bytes[..written];
     }
 
+    /// <summary>Whether a text is valid UTF-16: no surrogate lacks its partner.</summary>
+    public static bool IsValid(ReadOnlySpan<char> text)
+    {
+        for (var at = text.IndexOfAnyInRange('\uD800', '\uDFFF'); at >= 0;)
+        {
+            if (Rune.DecodeFromUtf16(text[at..], out _, out _) != OperationStatus.Done)
+            {
+                return false;
+            }
+
+            text = text[(at + 2)..];
+            at = text.IndexOfAnyInRange('\uD800', '\uDFFF');
+        }
+
+        return true;
+    }
+
     /// <summary>The text of some bytes; what is neither UTF-8 nor a lone surrogate becomes U+FFFD, as in .NET's own decoder.</summary>
     public static string Decode(ReadOnlySpan<byte> bytes)
     {

@@ -4,12 +4,12 @@ using Toolkit.Benchmarks.Training;
 return args switch
 {
     ["training-step", ..] => TrainingStepBenchmark.Run(),
-    ["tokenizer", var path, ..] => TokenizerBenchmark.Run(path),
+    ["tokenizer", var path, .. var tokenizers] => TokenizerBenchmark.Run(path, tokenizers),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("benchmarks: training-step | tokenizer <text.gz>");
+    Console.Error.WriteLine("benchmarks: training-step | tokenizer <text.gz> [tokenizer…]");
     return 2;
 }

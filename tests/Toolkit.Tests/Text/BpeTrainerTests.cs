@@ -62,9 +62,7 @@ public sealed class BpeTrainerTests
         var spellings = Enumerable.Range(0, 256).Select(value => Encoding.Latin1.GetString([(byte)value])).ToList();
         var words = documents.SelectMany(document =>
         {
-            var pieces = new List<(int Offset, int Length)>();
-            TextPieces.Split(document, null, pieces);
-            return pieces.Select(piece => document.Substring(piece.Offset, piece.Length).Select(character => (int)character).ToList());
+            return WordSplitterTests.Split(document).Select(piece => piece.Select(character => (int)character).ToList());
         }).ToList();
         while (spellings.Count < 256 + wanted)
         {

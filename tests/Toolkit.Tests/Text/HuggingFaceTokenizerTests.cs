@@ -13,6 +13,8 @@ public sealed class HuggingFaceTokenizerTests : IDisposable
     [Theory]
     [InlineData("gpt2-split")]
     [InlineData("llama3-split")]
+    [InlineData("wordpiece")]
+    [InlineData("unigram")]
     public void GivesTheSameIds(string name)
     {
         var folder = Path.Combine(Fixtures.Folder, "tokenizers", name);
@@ -27,7 +29,7 @@ public sealed class HuggingFaceTokenizerTests : IDisposable
         var json = JsonNode.Parse(File.ReadAllText(Path.Combine(source, "tokenizer.json")))!;
         var pattern = json["pre_tokenizer"]!["pretokenizers"]![0]!["pattern"]!;
         var expression = (string)pattern["Regex"]!;
-        var possessive = expression.Replace(@"\p{L}+", @"\p{L}++", StringComparison.Ordinal).Replace(@"\p{N}{1,3}", @"\p{N}{1,3}+", StringComparison.Ordinal);
+        var possessive = expression.Replace(@"\p{L}+", @"\p{L}++", StringComparison.Ordinal);
         Assert.NotEqual(expression, possessive);
         pattern["Regex"] = possessive;
         File.WriteAllText(Path.Combine(_folder.FullName, "tokenizer.json"), json.ToJsonString());
@@ -45,14 +47,44 @@ public sealed class HuggingFaceTokenizerTests : IDisposable
         Check(Tokenizer.Load(_folder.FullName), source);
     }
 
+    [Theory]
+    [InlineData("wordpiece")]
+    [InlineData("unigram")]
+    public void GivesTheSameAroundAndBack(string name)
+    {
+        var folder = Path.Combine(Fixtures.Folder, "tokenizers", name);
+        var tokenizer = Tokenizer.Load(folder);
+        foreach (var item in Expected(folder))
+        {
+            var text = (string)item!["text"]!;
+            var special = Ids(item["special"]);
+            Assert.Equal(special, tokenizer.Encode(text, parseSpecialTokens: true, addSpecialTokens: true));
+            Assert.Equal((string)item["decoded"]!, tokenizer.Decode(special));
+            Assert.Equal((string)item["skipped"]!, tokenizer.Decode(special, skipSpecialTokens: true));
+            var decoder = new IncrementalDecoder(tokenizer);
+            Assert.Equal((string)item["decoded"]!, string.Concat(special.Select(decoder.Append)) + decoder.Flush());
+            if (item["pair"] is not null)
+            {
+                var (ids, types) = tokenizer.EncodePair(text, "and another", parseSpecialTokens: true);
+                Assert.Equal(Ids(item["pair"]), ids);
+                Assert.Equal(Ids(item["types"]), types);
+            }
+        }
+    }
+
+    private static int[] Ids(JsonNode? ids) => [.. ids!.AsArray().Select(id => (int)id!)];
+
+    private static JsonNode?[] Expected(string folder) => [.. JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "expected.json")))!.AsArray()
+        .Where(item => !((string)item!["text"]!).AsSpan().ContainsAny(Texts.NewerThanTheirTables))];
+
     private static void Check(Tokenizer tokenizer, string folder)
     {
-        var expected = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "expected.json")))!.AsArray();
-        Assert.True(expected.Count > 200);
+        var expected = Expected(folder);
+        Assert.True(expected.Length > 200);
         foreach (var item in expected)
         {
             var text = (string)item!["text"]!;
-            Assert.Equal(item["ids"]!.AsArray().Select(id => (int)id!), tokenizer.Encode(text, parseSpecialTokens: true));
+            Assert.Equal(Ids(item["ids"]), tokenizer.Encode(text, parseSpecialTokens: true));
         }
     }
 }

@@ -17,6 +17,9 @@ internal static class Texts
             .Array[0, 12].Select(string.Concat),
         Gen.String[Gen.Char[' ', '~'], 0, 60]);
 
+    /// <summary>Characters that Unicode has given a class since the tables that Hugging Face's tokenizers uses were made.</summary>
+    public const string NewerThanTheirTables = "\u0C84\u0C3C\u1ACC";
+
     public static Tokenizer Tokenizer { get; } = BpeTrainer.Train([Sample, .. Enumerable.Repeat("the people of the union and the states of the union", 20)], 400);
 
     /// <summary>One of the given values.</summary>

@@ -24,11 +24,15 @@ public sealed partial class WordSplitterTests
     [Fact]
     public void PiecesAreTheWholeText() => Texts.Any.Sample(text => Assert.Equal(text, string.Concat(Split(text))), iter: 20_000);
 
-    private static List<string> Split(string text)
+    internal static List<string> Split(string text)
     {
-        var pieces = new List<(int Offset, int Length)>();
-        TextPieces.Split(text, null, pieces);
-        return [.. pieces.Select(piece => text.Substring(piece.Offset, piece.Length))];
+        var pieces = new List<string>();
+        for (var at = 0; at < text.Length; at += pieces[^1].Length)
+        {
+            pieces.Add(text.Substring(at, WordSplitter.Next(text.AsSpan(at))));
+        }
+
+        return pieces;
     }
 
     [GeneratedRegex(@"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")]

@@ -1,89 +1,10 @@
-using System.Collections.Concurrent;
-
 namespace Toolkit.Text;
-
-/// <summary>How far the training of a tokenizer is.</summary>
-/// <param name="Merges">Merges learned so far.</param>
-/// <param name="TotalMerges">Merges wanted; in the last report those that the text had.</param>
-public sealed record BpeTrainingProgress(int Merges, int TotalMerges);
-
-/// <summary>
-/// Learns a byte-level byte-pair vocabulary (Sennrich et al., 2016; bytes: Radford et al., 2019): again and again the most frequent pair of
-/// neighbours becomes one token. The same text gives the same vocabulary, whatever the number of threads.
-/// </summary>
-public static class BpeTrainer
-{
-    /// <summary>The text of the special token that ends a document.</summary>
-    public const string EndOfText = "<|endoftext|>";
-
-    /// <summary>Tokens that every vocabulary has: the bytes and the end of text.</summary>
-    public const int SmallestVocabulary = 257;
-
-    private const int ProgressEvery = 64;
-
-    /// <summary>Trains a tokenizer.</summary>
-    /// <param name="documents">The text.</param>
-    /// <param name="vocabularySize">Tokens wanted, at least <see cref="SmallestVocabulary"/>. A text with fewer different pairs gives fewer.</param>
-    /// <param name="progress">Told now and then how far it is.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The vocabulary is too small.</exception>
-    public static Tokenizer Train(IEnumerable<string> documents, int vocabularySize, Action<BpeTrainingProgress>? progress = null)
-    {
-        ArgumentNullException.ThrowIfNull(documents);
-        if (vocabularySize < SmallestVocabulary)
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(vocabularySize), $"a vocabulary of {vocabularySize} is too small: {SmallestVocabulary} tokens are the 256 bytes and {EndOfText}");
-        }
-
-        var wanted = vocabularySize - SmallestVocabulary;
-        progress?.Invoke(new(0, wanted));
-        var learner = new MergeLearner(CountWords(documents));
-        learner.Learn(wanted, count =>
-        {
-            if (count % ProgressEvery == 0)
-            {
-                progress?.Invoke(new(count, wanted));
-            }
-        });
-        var made = learner.Spellings.Count - 256;
-        progress?.Invoke(new(made, made));
-        return Tokenizer.OfMerges(learner.Spellings, learner.Merges);
-    }
-
-    /// <summary>The different words with how often they occur, in an order that does not depend on the threads.</summary>
-    private static List<(byte[] Bytes, long Count)> CountWords(IEnumerable<string> documents)
-    {
-        var parts = new ConcurrentBag<Dictionary<string, long>>();
-        Parallel.ForEach<string, Dictionary<string, long>>(
-            Partitioner.Create(documents, EnumerablePartitionerOptions.NoBuffering),
-            () => new Dictionary<string, long>(StringComparer.Ordinal),
-            (document, _, words) =>
-            {
-                var lookup = words.GetAlternateLookup<ReadOnlySpan<char>>();
-                for (var rest = document.AsSpan(); rest.Length > 0;)
-                {
-                    var length = WordSplitter.Next(rest);
-                    System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(lookup, rest[..length], out bool _)++;
-                    rest = rest[length..];
-                }
-
-                return words;
-            },
-            parts.Add);
-        var all = new Dictionary<string, long>(StringComparer.Ordinal);
-        foreach (var (word, count) in parts.SelectMany(part => part))
-        {
-            all[word] = all.GetValueOrDefault(word) + count;
-        }
-
-        return [.. all.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => (Wtf8.Encode(pair.Key), pair.Value))];
-    }
-}
 
 /// <summary>The words as sequences of symbols, and how often each pair of neighbours occurs in them.</summary>
 internal sealed class MergeLearner
 {
     private readonly Dictionary<string, int> _symbols;
+    private readonly Func<string, string, string> _join;
     private readonly HashSet<(int Left, int Right)> _merged = [];
     private readonly List<int>[] _words;
     private readonly long[] _counts;
@@ -91,11 +12,16 @@ internal sealed class MergeLearner
     private readonly Dictionary<(int Left, int Right), HashSet<int>> _places = [];
     private readonly PriorityQueue<(int Left, int Right), (long Count, int Left, int Right)> _queue = new(Comparer<(long Count, int Left, int Right)>.Create(Compare));
 
-    public MergeLearner(List<(byte[] Bytes, long Count)> words)
+    /// <param name="spellings">How the symbols are spelt that words begin as.</param>
+    /// <param name="words">The different words as symbols, and how often each occurs.</param>
+    /// <param name="join">How two symbols are spelt together.</param>
+    public MergeLearner(IEnumerable<string> spellings, IReadOnlyCollection<(List<int> Symbols, long Count)> words, Func<string, string, string> join)
     {
-        Spellings = [.. Enumerable.Range(0, 256).Select(value => ByteAlphabet.Spell([(byte)value]))];
+        Spellings = [.. spellings];
+        Alphabet = Spellings.Count;
+        _join = join;
         _symbols = Spellings.Index().ToDictionary(symbol => symbol.Item, symbol => symbol.Index, StringComparer.Ordinal);
-        _words = [.. words.Select(word => word.Bytes.Select(value => (int)value).ToList())];
+        _words = [.. words.Select(word => word.Symbols)];
         _counts = [.. words.Select(word => word.Count)];
         for (var word = 0; word < _words.Length; word++)
         {
@@ -111,16 +37,19 @@ internal sealed class MergeLearner
         }
     }
 
-    /// <summary>How each symbol is spelt; the first 256 are the bytes.</summary>
+    /// <summary>How each symbol is spelt; the first are those that words begin as.</summary>
     public List<string> Spellings { get; }
+
+    /// <summary>How many symbols words begin as.</summary>
+    public int Alphabet { get; }
 
     /// <summary>The pairs that became one symbol, in order.</summary>
     public List<(int Left, int Right)> Merges { get; } = [];
 
-    /// <summary>Merges until there are so many symbols more than bytes, or nothing is left to merge.</summary>
+    /// <summary>Merges until there are so many symbols more than at the beginning, or nothing is left to merge.</summary>
     public void Learn(int wanted, Action<int> learned)
     {
-        while (Spellings.Count < 256 + wanted && _queue.TryDequeue(out var pair, out var priority))
+        while (Spellings.Count < Alphabet + wanted && _queue.TryDequeue(out var pair, out var priority))
         {
             // A count that has changed since it was queued was queued anew.
             if (!_pairs.TryGetValue(pair, out var count) || count != priority.Count || count <= 0)
@@ -128,7 +57,7 @@ internal sealed class MergeLearner
                 continue;
             }
 
-            var spelling = Spellings[pair.Left] + Spellings[pair.Right];
+            var spelling = _join(Spellings[pair.Left], Spellings[pair.Right]);
             if (!_symbols.TryGetValue(spelling, out var symbol))
             {
                 // Another pair may have spelt the same before: then they are one token.
@@ -143,7 +72,7 @@ internal sealed class MergeLearner
                 Merges.Add(pair);
             }
 
-            learned(Spellings.Count - 256);
+            learned(Spellings.Count - Alphabet);
         }
     }
 

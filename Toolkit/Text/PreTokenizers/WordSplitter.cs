@@ -18,6 +18,17 @@ internal static class WordSplitter
         Other,
     }
 
+    /// <summary>Tells each piece of a text, from left to right.</summary>
+    public static void Split(string text, PieceAction each)
+    {
+        for (var rest = text.AsSpan(); rest.Length > 0;)
+        {
+            var length = Next(rest);
+            each(rest[..length]);
+            rest = rest[length..];
+        }
+    }
+
     /// <summary>Length of the first piece of a text that is not empty.</summary>
     public static int Next(ReadOnlySpan<char> text)
     {
@@ -71,3 +82,6 @@ internal static class WordSplitter
         _ => Kind.Other,
     };
 }
+
+/// <summary>Takes a piece of a text.</summary>
+internal delegate void PieceAction(ReadOnlySpan<char> piece);
