@@ -26,14 +26,18 @@ public sealed class LanguageModel : IDisposable
     // Tokenizing a corpus takes longer than many a training step: it is done once a corpus and model.
     private readonly ConditionalWeakTable<Corpus, TokenizedSplits> _tokenized = [];
 
-    private LanguageModel(Decoder decoder, Tokenizer tokenizer)
+    private LanguageModel(CausalModel model, Tokenizer tokenizer)
     {
-        Decoder = decoder;
+        Model = model;
         Tokenizer = tokenizer;
     }
 
     /// <summary>The model; it lives as long as this object.</summary>
-    public Decoder Decoder { get; }
+    public CausalModel Model { get; }
+
+    /// <summary>The model as a decoder with attention.</summary>
+    /// <exception cref="InvalidOperationException">It is one of another kind.</exception>
+    public Decoder Decoder => Model as Decoder ?? throw new InvalidOperationException($"a {Model.ModelType} model is no decoder with attention: ask for Model");
 
     /// <summary>The tokenizer.</summary>
     public Tokenizer Tokenizer { get; }
@@ -45,8 +49,18 @@ public sealed class LanguageModel : IDisposable
     /// <exception cref="ArgumentException">The tokenizer has more tokens than the model's vocabulary.</exception>
     public static LanguageModel Create(DecoderConfig config, Tokenizer tokenizer, long seed = 0)
     {
-        RequireVocabulary(config, tokenizer, "this configuration");
+        RequireVocabulary(config.VocabularySize, tokenizer, "this configuration");
         return new LanguageModel(Decoder.Create(config, seed), tokenizer);
+    }
+
+    /// <summary>Puts a model and a tokenizer together.</summary>
+    /// <param name="model">The model, of any kind; it becomes this object's.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <exception cref="ArgumentException">The tokenizer has more tokens than the model's vocabulary.</exception>
+    public static LanguageModel Create(CausalModel model, Tokenizer tokenizer)
+    {
+        RequireVocabulary(model.VocabularySize, tokenizer, "this model");
+        return new LanguageModel(model, tokenizer);
     }
 
     /// <summary>Loads a folder in Hugging Face layout: <c>config.json</c>, <c>model.safetensors</c> (or shards) and <c>tokenizer.json</c>.</summary>
@@ -56,14 +70,23 @@ public sealed class LanguageModel : IDisposable
     public static LanguageModel Load(string folder, torch.ScalarType? dtype = null)
     {
         var tokenizer = Tokenizer.Load(folder);
-        RequireVocabulary(DecoderConfig.Load(folder), tokenizer, $"the model in '{folder}'");
-        return new LanguageModel(Decoder.Load(folder, dtype), tokenizer);
+        var model = CausalModel.Load(folder, dtype);
+        try
+        {
+            RequireVocabulary(model.VocabularySize, tokenizer, $"the model in '{folder}'");
+            return new LanguageModel(model, tokenizer);
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Saves <c>config.json</c>, <c>model.safetensors</c> and <c>tokenizer.json</c>: what <see cref="Load"/> and Hugging Face transformers read.</summary>
     public void Save(string folder)
     {
-        Decoder.Save(folder);
+        Model.Save(folder);
         Tokenizer.Save(folder);
     }
 
@@ -98,7 +121,7 @@ public sealed class LanguageModel : IDisposable
     public IEnumerable<TrainingStep> Resume(string folder, Corpus corpus, CancellationToken cancellation = default)
     {
         var splits = _tokenized.GetValue(corpus, Tokenize);
-        return Steps(() => Trainer.Resume(folder, Decoder, splits.Train, splits.Validation), cancellation);
+        return Steps(() => Trainer.Resume(folder, Model, splits.Train, splits.Validation), cancellation);
     }
 
     /// <summary>Continues a text. Tokens come as they are decoded.</summary>
@@ -106,7 +129,7 @@ public sealed class LanguageModel : IDisposable
     /// <param name="options">What to generate.</param>
     /// <param name="cancellation">Ends the sequence before the next token.</param>
     public IEnumerable<GeneratedToken> Generate(string prompt, GenerationOptions options, CancellationToken cancellation = default) =>
-        Generator.Generate(Decoder, Tokenizer, prompt, options, cancellation);
+        Generator.Generate(Model, Tokenizer, prompt, options, cancellation);
 
     /// <summary>Continues a text by at most <paramref name="tokens"/> tokens. Tokens come as they are decoded.</summary>
     /// <param name="prompt">The text to continue; an empty one begins a new text.</param>
@@ -121,26 +144,25 @@ public sealed class LanguageModel : IDisposable
 
     /// <summary>How well the model predicts tokens.</summary>
     public EvaluationResult Evaluate(TokenizedCorpus corpus) =>
-        Perplexity.Evaluate(Decoder, corpus, Math.Min(256, Decoder.Config.MaxPositions));
+        Perplexity.Evaluate(Model, corpus, Math.Min(256, Model.MaxPositions));
 
     /// <summary>How fast the model decodes on this machine, and how much of its bandwidth that uses.</summary>
     /// <param name="tokens">Tokens to decode.</param>
     /// <param name="promptTokens">Tokens of the prompt before them.</param>
     public DecodeMeasurement MeasureDecode(int tokens = 64, int promptTokens = 16) =>
-        DecodeBenchmark.Measure(Decoder, promptTokens, tokens, MachineCeilings.Measure());
+        DecodeBenchmark.Measure(Model, promptTokens, tokens, MachineCeilings.Measure());
 
     /// <summary>Frees the weights.</summary>
-    public void Dispose() => Decoder.Dispose();
+    public void Dispose() => Model.Dispose();
 
     /// <summary>One line: shape and size.</summary>
-    public override string ToString() =>
-        $"Decoder of {Decoder.Config.Layers} layers, width {Decoder.Config.Width}, vocabulary {Decoder.Config.VocabularySize}: {Decoder.ParameterCount / 1e6:0.##} M parameters";
+    public override string ToString() => Model.ToString();
 
-    private static void RequireVocabulary(DecoderConfig config, Tokenizer tokenizer, string what)
+    private static void RequireVocabulary(int vocabulary, Tokenizer tokenizer, string what)
     {
-        if (tokenizer.VocabularySize > config.VocabularySize)
+        if (tokenizer.VocabularySize > vocabulary)
         {
-            throw new ArgumentException($"The tokenizer has {tokenizer.VocabularySize} tokens, but {what} has a vocabulary of {config.VocabularySize}.");
+            throw new ArgumentException($"The tokenizer has {tokenizer.VocabularySize} tokens, but {what} has a vocabulary of {vocabulary}.");
         }
     }
 
@@ -161,7 +183,7 @@ public sealed class LanguageModel : IDisposable
                 }
 
                 var peak = options.PeakFlopsPerSecond ?? MachineCeilings.Measure().MatMulFlopsPerSecond;
-                return new Trainer(Decoder, train, options with { PeakFlopsPerSecond = peak }, validation);
+                return new Trainer(Model, train, options with { PeakFlopsPerSecond = peak }, validation);
             },
             cancellation);
     }

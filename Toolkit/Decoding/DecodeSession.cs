@@ -5,12 +5,12 @@ using static TorchSharp.torch;
 
 namespace Toolkit.Decoding;
 
-/// <summary>One sequence being decoded: a key-value cache that is allocated once, and the logits after the last token fed.</summary>
+/// <summary>One sequence being decoded: a state (a key-value cache, in most models) that is allocated once, and the logits after the last token fed.</summary>
 /// <remarks>Holds neither a dispose scope nor a gradient mode between calls, so calls may come from different threads, one at a time.</remarks>
 public sealed class DecodeSession : IDisposable
 {
-    private readonly Decoder _model;
-    private readonly KvCache _cache;
+    private readonly CausalModel _model;
+    private readonly DecodeState _state;
     private readonly float[] _logits;
     private readonly List<int> _fed = [];
 
@@ -18,26 +18,26 @@ public sealed class DecodeSession : IDisposable
     /// <param name="model">The model; it stays the caller's.</param>
     /// <param name="capacity">The most tokens that will be fed.</param>
     /// <exception cref="ArgumentOutOfRangeException">The capacity is not from 1 to the model's positions.</exception>
-    public DecodeSession(Decoder model, int capacity)
+    public DecodeSession(CausalModel model, int capacity)
     {
-        if (capacity < 1 || capacity > model.Config.MaxPositions)
+        if (capacity < 1 || capacity > model.MaxPositions)
         {
-            throw new ArgumentOutOfRangeException(nameof(capacity), $"A capacity of {capacity} tokens is not from 1 to the model's {model.Config.MaxPositions} positions.");
+            throw new ArgumentOutOfRangeException(nameof(capacity), $"A capacity of {capacity} tokens is not from 1 to the model's {model.MaxPositions} positions.");
         }
 
         _model = model;
-        _logits = new float[model.Config.VocabularySize];
-        _cache = model.NewCache(1, capacity);
+        _logits = new float[model.VocabularySize];
+        _state = model.NewState(1, capacity);
     }
 
     /// <summary>Tokens fed so far.</summary>
-    public int Length => _cache.Length;
+    public int Length => _state.Length;
 
     /// <summary>Tokens that fit.</summary>
-    public int Capacity => _cache.Capacity;
+    public int Capacity => _state.Capacity;
 
-    /// <summary>Bytes of the key-value cache.</summary>
-    public long CacheBytes => _cache.Bytes;
+    /// <summary>Bytes of the state.</summary>
+    public long StateBytes => _state.Bytes;
 
     /// <summary>Logits of the token that follows the last one fed, (V); overwritten by the next call of <see cref="Feed(ReadOnlySpan{int})"/>.</summary>
     public ReadOnlySpan<float> Logits => _logits;
@@ -59,26 +59,29 @@ public sealed class DecodeSession : IDisposable
         var start = Length;
         _fed.RemoveRange(start, _fed.Count - start); // what a call that threw left behind
         _fed.AddRange(ids);
-        if (_model.Config.KeepsFrequencies(start, start + ids.Length))
+        if (_model.CanContinue(start, start + ids.Length))
         {
             Forward(ids);
             return;
         }
 
-        // The cache's keys were turned by other angles than they must have from here on.
-        _cache.Reset();
+        // What the state holds does not fit what follows (keys turned by other angles).
+        _state.Reset();
         Forward([.. _fed]);
     }
+
+    /// <summary>Bytes of the state that decoding a token reads behind so many others.</summary>
+    public double StateBytesAt(int length) => _state.BytesAt(length);
 
     /// <summary>Forgets all tokens and keeps the memory.</summary>
     public void Reset()
     {
-        _cache.Reset();
+        _state.Reset();
         _fed.Clear();
     }
 
-    /// <summary>Frees the key-value cache.</summary>
-    public void Dispose() => _cache.Dispose();
+    /// <summary>Frees the state.</summary>
+    public void Dispose() => _state.Dispose();
 
     private void Forward(ReadOnlySpan<int> ids)
     {
@@ -91,7 +94,7 @@ public sealed class DecodeSession : IDisposable
         }
 
         var input = tensor(row, device: _model.Embedding.Weight.device); // (1, T)
-        var logits = _model.Forward(input, _cache, lastOnly: true).to(ScalarType.Float32).cpu().contiguous(); // (1, 1, V)
+        var logits = _model.Forward(input, _state, lastOnly: true).to(ScalarType.Float32).cpu().contiguous(); // (1, 1, V)
         logits.data<float>().CopyTo(_logits);
     }
 }

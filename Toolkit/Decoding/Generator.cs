@@ -19,14 +19,14 @@ public static class Generator
     /// </returns>
     /// <exception cref="ArgumentException">The options are out of range, or the prompt leaves no position free, or holds a token that the model does not have.</exception>
     public static IEnumerable<GeneratedToken> Generate(
-        Decoder model, Tokenizer tokenizer, string prompt, GenerationOptions options, CancellationToken cancellation = default)
+        CausalModel model, Tokenizer tokenizer, string prompt, GenerationOptions options, CancellationToken cancellation = default)
     {
         options.Validate();
         var ids = PromptIds(model, tokenizer, prompt);
         return Decode(model, tokenizer, ids, options, cancellation);
     }
 
-    private static int[] PromptIds(Decoder model, Tokenizer tokenizer, string prompt)
+    private static int[] PromptIds(CausalModel model, Tokenizer tokenizer, string prompt)
     {
         var ids = tokenizer.Encode(prompt);
         if (ids.Length == 0)
@@ -36,26 +36,26 @@ public static class Generator
                 : throw new ArgumentException("The prompt is empty and the tokenizer has no end-of-text token to begin with.", nameof(prompt));
         }
 
-        if (ids.Length >= model.Config.MaxPositions)
+        if (ids.Length >= model.MaxPositions)
         {
-            throw new ArgumentException($"The prompt has {ids.Length} tokens and the model {model.Config.MaxPositions} positions: none is left to generate.", nameof(prompt));
+            throw new ArgumentException($"The prompt has {ids.Length} tokens and the model {model.MaxPositions} positions: none is left to generate.", nameof(prompt));
         }
 
         var largest = ids.Max();
-        return largest < model.Config.VocabularySize
+        return largest < model.VocabularySize
             ? ids
-            : throw new ArgumentException($"The prompt has token {largest}, the model a vocabulary of {model.Config.VocabularySize}: is this the model's tokenizer?", nameof(prompt));
+            : throw new ArgumentException($"The prompt has token {largest}, the model a vocabulary of {model.VocabularySize}: is this the model's tokenizer?", nameof(prompt));
     }
 
     // The loop holds no dispose scope and no gradient mode over a yield: both belong to a thread, and the caller may change threads.
     private static IEnumerable<GeneratedToken> Decode(
-        Decoder model, Tokenizer tokenizer, int[] prompt, GenerationOptions options, CancellationToken cancellation)
+        CausalModel model, Tokenizer tokenizer, int[] prompt, GenerationOptions options, CancellationToken cancellation)
     {
-        var room = model.Config.MaxPositions - prompt.Length;
+        var room = model.MaxPositions - prompt.Length;
         var count = Math.Min(options.MaxTokens, room);
         var atCount = options.MaxTokens <= room ? FinishReason.MaxTokens : FinishReason.ContextFull;
         using var session = new DecodeSession(model, prompt.Length + count - 1);
-        var choice = new TokenChoice(options.Sampling, Math.Min(model.Config.VocabularySize, tokenizer.VocabularySize));
+        var choice = new TokenChoice(options.Sampling, Math.Min(model.VocabularySize, tokenizer.VocabularySize));
         var text = new TokenText(tokenizer, options.StopStrings);
         var context = new List<int>(prompt.Length + count);
         context.AddRange(prompt);
@@ -64,7 +64,7 @@ public static class Generator
             session.Feed(CollectionsMarshal.AsSpan(context)[session.Length..]);
             var (id, logProbability) = choice.Next(session.Logits, CollectionsMarshal.AsSpan(context));
             context.Add(id);
-            var token = text.Append(id, options.StopAtEndOfText && (id == tokenizer.EndOfTextId || model.Config.EndTokenIds.Contains(id)), i == count - 1 ? atCount : null);
+            var token = text.Append(id, options.StopAtEndOfText && (id == tokenizer.EndOfTextId || model.EndTokenIds.Contains(id)), i == count - 1 ? atCount : null);
             yield return new GeneratedToken(id, token.Text, logProbability) { Finish = token.Finish };
             if (token.Finish is not null)
             {

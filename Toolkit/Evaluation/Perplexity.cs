@@ -20,7 +20,7 @@ public static class Perplexity
     /// <param name="maxTokens">Predict no more than this many, from the start.</param>
     /// <exception cref="ArgumentException">There is nothing to predict.</exception>
     public static EvaluationResult Evaluate(
-        Decoder model, TokenizedCorpus corpus, int sequenceLength = 256, int batchSize = 8, long maxTokens = long.MaxValue)
+        CausalModel model, TokenizedCorpus corpus, int sequenceLength = 256, int batchSize = 8, long maxTokens = long.MaxValue)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(sequenceLength);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
@@ -54,7 +54,7 @@ public static class Perplexity
         }
     }
 
-    private static unsafe double Loss(Decoder model, int[] ids, int start, int rows, int time)
+    private static unsafe double Loss(CausalModel model, int[] ids, int start, int rows, int time)
     {
         using var scope = NewDisposeScope();
         var inputs = empty([rows, time], ScalarType.Int64);

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Layers;
 
 /// <summary>Keys and values of the positions already seen: allocated once, written in place, owned by whoever made it.</summary>
-public sealed class KvCache : IDisposable
+public sealed class KvCache : DecodeState
 {
     private readonly Tensor _storage; // (2, layers, B, capacity, Hkv, D)
     private readonly Tensor[] _keys;
@@ -11,34 +11,19 @@ public sealed class KvCache : IDisposable
 
     /// <summary>An empty cache for <paramref name="batch"/> sequences of at most <paramref name="capacity"/> positions.</summary>
     public KvCache(int layers, int batch, int capacity, int keyValueHeads, int headDimension, ScalarType dtype = ScalarType.Float32, Device? device = null)
+        : base(batch, capacity)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
-        Batch = batch;
-        Capacity = capacity;
         using var scope = NewDisposeScope();
         _storage = zeros([2, layers, batch, capacity, keyValueHeads, headDimension], dtype, device).DetachFromDisposeScope();
         _keys = [.. Enumerable.Range(0, layers).Select(i => _storage[0, i].DetachFromDisposeScope())];
         _values = [.. Enumerable.Range(0, layers).Select(i => _storage[1, i].DetachFromDisposeScope())];
     }
 
-    /// <summary>Sequences side by side.</summary>
-    public int Batch { get; }
+    /// <inheritdoc/>
+    public override long Bytes => _storage.numel() * _storage.ElementSize;
 
-    /// <summary>Positions there is room for.</summary>
-    public int Capacity { get; }
-
-    /// <summary>Positions written so far.</summary>
-    public int Length { get; private set; }
-
-    /// <summary>Bytes allocated.</summary>
-    public long Bytes => _storage.numel() * _storage.ElementSize;
-
-    /// <summary>Bytes that one decoded token reads: the used part.</summary>
-    public long UsedBytes => Bytes / Capacity * Length;
-
-    /// <summary>Forgets every position; the memory stays.</summary>
-    public void Reset() => Length = 0;
+    /// <inheritdoc/>
+    public override double BytesAt(int length) => (double)Bytes / Capacity * length;
 
     /// <summary>Forgets the positions from <paramref name="length"/> on (a rejected draft, an edited prompt).</summary>
     public void Truncate(int length)
@@ -46,21 +31,6 @@ public sealed class KvCache : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
         Length = length;
-    }
-
-    /// <summary>Throws when a batch of this shape does not fit behind what is there.</summary>
-    /// <exception cref="InvalidOperationException">The cache is for another batch, or is too short.</exception>
-    public void Require(long batch, long time)
-    {
-        if (batch != Batch)
-        {
-            throw new InvalidOperationException($"the key-value cache holds {Batch} sequences, the batch has {batch}");
-        }
-
-        if (Length + time > Capacity)
-        {
-            throw new InvalidOperationException($"the key-value cache has room for {Capacity} positions, {Length} are used, {time} more do not fit");
-        }
     }
 
     /// <summary>Writes one layer's keys and values (B, T, Hkv, D) behind the used positions and returns all of them, (B, S, Hkv, D).</summary>
@@ -72,11 +42,13 @@ public sealed class KvCache : IDisposable
         return (_keys[layer].narrow(1, 0, Length + time), _values[layer].narrow(1, 0, Length + time));
     }
 
-    /// <summary>Counts positions that every layer has now written.</summary>
-    public void Advance(long time) => Length += (int)time;
+    /// <summary>Nothing: positions behind <see cref="DecodeState.Length"/> are never read.</summary>
+    protected override void Clear()
+    {
+    }
 
-    /// <summary>Frees the memory.</summary>
-    public void Dispose()
+    /// <inheritdoc/>
+    protected override void Free()
     {
         foreach (var view in _keys.Concat(_values))
         {

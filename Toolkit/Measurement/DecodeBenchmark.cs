@@ -15,14 +15,14 @@ public static class DecodeBenchmark
     /// <param name="tokens">Tokens to decode, at least 1.</param>
     /// <param name="ceiling">The machine's ceilings, from <see cref="MachineCeilings"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">A count is below 1, or prompt and tokens do not fit the model's positions.</exception>
-    public static DecodeMeasurement Measure(Decoder model, int promptTokens, int tokens, MachineCeiling ceiling)
+    public static DecodeMeasurement Measure(CausalModel model, int promptTokens, int tokens, MachineCeiling ceiling)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(promptTokens, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(tokens, 1);
-        if (promptTokens + tokens > model.Config.MaxPositions)
+        if (promptTokens + tokens > model.MaxPositions)
         {
             throw new ArgumentOutOfRangeException(
-                nameof(tokens), $"A prompt of {promptTokens} and {tokens} decoded tokens do not fit the model's {model.Config.MaxPositions} positions.");
+                nameof(tokens), $"A prompt of {promptTokens} and {tokens} decoded tokens do not fit the model's {model.MaxPositions} positions.");
         }
 
         using var session = new DecodeSession(model, promptTokens + tokens);
@@ -30,22 +30,19 @@ public static class DecodeBenchmark
         for (var i = 0; i < promptTokens; i++)
         {
             // Any ids will do; these are spread over the vocabulary and the same in every run.
-            prompt[i] = (int)(i * 7919L % model.Config.VocabularySize);
+            prompt[i] = (int)(i * 7919L % model.VocabularySize);
         }
 
         Run(session, prompt, Math.Min(tokens, 4));
         session.Reset();
         var (prefill, decode) = Run(session, prompt, tokens);
-        var memory = new MemoryUse(model.ParameterBytes, KeyValueCache: session.CacheBytes);
+        var memory = new MemoryUse(model.ParameterBytes, KeyValueCache: session.StateBytes);
         return new DecodeMeasurement(tokens, prefill, decode, BytesPerToken(model, session, promptTokens, tokens), ceiling, memory);
     }
 
-    /// <summary>Every weight but the embedding rows that a token does not look up, and the keys and values of all tokens so far, in the mean over the run.</summary>
-    private static double BytesPerToken(Decoder model, DecodeSession session, int promptTokens, int tokens)
-    {
-        var cacheBytesPerPosition = (double)session.CacheBytes / session.Capacity;
-        return model.WeightBytesPerToken + (cacheBytesPerPosition * (promptTokens + ((tokens + 1) / 2.0)));
-    }
+    /// <summary>Every weight but the embedding rows that a token does not look up, and the state (keys and values of all tokens so far), in the mean over the run.</summary>
+    private static double BytesPerToken(CausalModel model, DecodeSession session, int promptTokens, int tokens) =>
+        model.WeightBytesPerToken + Enumerable.Range(promptTokens + 1, tokens).Average(session.StateBytesAt);
 
     private static (TimeSpan Prefill, TimeSpan Decode) Run(DecodeSession session, ReadOnlySpan<int> prompt, int tokens)
     {

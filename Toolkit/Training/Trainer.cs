@@ -38,16 +38,16 @@ public sealed class Trainer : IDisposable
     /// <param name="options">How to train.</param>
     /// <param name="validation">Tokens to validate on.</param>
     /// <exception cref="ArgumentException">The options do not fit together, or not the model or the corpus.</exception>
-    public Trainer(Decoder model, TokenizedCorpus train, TrainingOptions options, TokenizedCorpus? validation = null)
+    public Trainer(CausalModel model, TokenizedCorpus train, TrainingOptions options, TokenizedCorpus? validation = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(train);
         ArgumentNullException.ThrowIfNull(options);
         Options = options.Validated();
-        RequireFit(model.Config, train, nameof(train), options);
+        RequireFit(model, train, nameof(train), options);
         if (validation is not null)
         {
-            RequireFit(model.Config, validation, nameof(validation), options);
+            RequireFit(model, validation, nameof(validation), options);
         }
 
         (Model, _train, _validation) = (model, train, validation);
@@ -59,7 +59,7 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>The model that is trained. It lives on when the trainer is disposed, also where <see cref="Resume(string, TokenizedCorpus, TokenizedCorpus?)"/> loaded it.</summary>
-    public Decoder Model { get; }
+    public CausalModel Model { get; }
 
     /// <summary>How it is trained.</summary>
     public TrainingOptions Options { get; }
@@ -90,7 +90,7 @@ public sealed class Trainer : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(folder);
         // Reading the state first also puts right what an interrupted save has left.
         TrainingCheckpoint.RequireSameCorpus(TrainingCheckpoint.Open(folder), train, folder);
-        var model = Decoder.Load(folder);
+        var model = CausalModel.Load(folder);
         try
         {
             return Resume(folder, model, train, validation);
@@ -109,7 +109,7 @@ public sealed class Trainer : IDisposable
     /// <param name="validation">Tokens to validate on.</param>
     /// <exception cref="CheckpointException">The folder holds no complete run, or one of a model of another shape.</exception>
     /// <exception cref="ArgumentException">It is another corpus.</exception>
-    public static Trainer Resume(string folder, Decoder model, TokenizedCorpus train, TokenizedCorpus? validation = null)
+    public static Trainer Resume(string folder, CausalModel model, TokenizedCorpus train, TokenizedCorpus? validation = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         var state = TrainingCheckpoint.Open(folder);
@@ -183,16 +183,16 @@ public sealed class Trainer : IDisposable
         }
     }
 
-    private static void RequireFit(DecoderConfig config, TokenizedCorpus corpus, string name, TrainingOptions options)
+    private static void RequireFit(CausalModel model, TokenizedCorpus corpus, string name, TrainingOptions options)
     {
-        if (options.SequenceLength > config.MaxPositions)
+        if (options.SequenceLength > model.MaxPositions)
         {
-            throw new ArgumentException($"sequence length {options.SequenceLength} is more than the {config.MaxPositions} positions of the model");
+            throw new ArgumentException($"sequence length {options.SequenceLength} is more than the {model.MaxPositions} positions of the model");
         }
 
-        if (corpus.Ids.Length > 0 && TensorPrimitives.Max<int>(corpus.Ids) is var most && most >= config.VocabularySize)
+        if (corpus.Ids.Length > 0 && TensorPrimitives.Max<int>(corpus.Ids) is var most && most >= model.VocabularySize)
         {
-            throw new ArgumentException($"the corpus has the id {most}, the model a vocabulary of {config.VocabularySize}", name);
+            throw new ArgumentException($"the corpus has the id {most}, the model a vocabulary of {model.VocabularySize}", name);
         }
     }
 

@@ -41,7 +41,7 @@ internal static partial class TrainingCheckpoint
     public static TrainerState State(TrainingOptions options, int step, long tokens, StreamPosition position, TokenizedCorpus corpus, IEnumerable<double> lastLosses) =>
         new(CurrentVersion, options, step, tokens, position, corpus.Ids.Length, corpus.Fingerprint, [.. lastLosses]);
 
-    public static void Save(string folder, Decoder model, AdamW optimizer, TrainerState state)
+    public static void Save(string folder, CausalModel model, AdamW optimizer, TrainerState state)
     {
         var target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
         var incoming = Incoming(target);

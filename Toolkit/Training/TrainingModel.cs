@@ -11,11 +11,11 @@ namespace Toolkit.Training;
 /// </summary>
 internal sealed class TrainingModel : IDisposable
 {
-    private readonly Decoder _trained;
-    private readonly Decoder _runs;
+    private readonly CausalModel _trained;
+    private readonly CausalModel _runs;
     private readonly FlatTensors? _narrowGradients;
 
-    public TrainingModel(Decoder model, TrainingPrecision precision)
+    public TrainingModel(CausalModel model, TrainingPrecision precision)
     {
         _trained = model;
         Parameters = [.. model.named_parameters().Select(p => (p.name, (Tensor)p.parameter))];
@@ -33,7 +33,7 @@ internal sealed class TrainingModel : IDisposable
             return;
         }
 
-        _runs = Decoder.Empty(model.Config, ScalarType.BFloat16);
+        _runs = model.EmptyCopy(ScalarType.BFloat16);
         _runs.to(Parameters[0].Tensor.device);
         _narrowGradients = new FlatTensors([.. _runs.parameters()], ScalarType.BFloat16);
         Attach(_runs, _narrowGradients);
@@ -99,7 +99,7 @@ internal sealed class TrainingModel : IDisposable
     }
 
     /// <summary>Autograd adds to a gradient that is there: the views stay where they are for the whole run.</summary>
-    private static void Attach(Decoder model, FlatTensors gradients)
+    private static void Attach(CausalModel model, FlatTensors gradients)
     {
         foreach (var (parameter, gradient) in model.parameters().Zip(gradients.Views))
         {

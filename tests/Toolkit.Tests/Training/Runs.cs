@@ -17,13 +17,13 @@ internal static class Runs
 
     public static TrainingOptions Options { get; } = new() { Steps = 20, BatchSize = 4, SequenceLength = 16, LearningRate = 5e-3, WarmupSteps = 3, Seed = 11 };
 
-    public static double[] Losses(Decoder model, TrainingOptions options)
+    public static double[] Losses(CausalModel model, TrainingOptions options)
     {
         using var trainer = new Trainer(model, Corpus, options);
         return [.. trainer.Run().Select(step => step.Loss)];
     }
 
     /// <summary>Every weight, byte for byte.</summary>
-    public static byte[] Weights(Decoder model) =>
+    public static byte[] Weights(CausalModel model) =>
         [.. model.parameters().SelectMany(p => MemoryMarshal.AsBytes<float>(p.data<float>().ToArray()).ToArray())];
 }
