@@ -209,6 +209,61 @@ public sealed class JupyterKernelTests : IDisposable
         Assert.Equal("2", (string?)Execute("1 + 1").Outputs.Single(output => output.Type == "execute_result").Content["data"]!["text/plain"]);
     }
 
+    /// <summary>
+    /// One session over every message type, compared with the approved one in <c>fixtures/wire/session.json</c>. Where a change is meant,
+    /// delete the file, run the test and read the difference before it is committed.
+    /// </summary>
+    [Fact]
+    public void TheWireIsAsApproved()
+    {
+        var wire = new JsonArray();
+        Record("kernel_info_request", []);
+        Record("is_complete_request", new() { ["code"] = "if (true) {" });
+        Record("execute_request", Code("var x = 1; Console.Write(\"out\"); Console.Error.Write(\"err\"); x + 1"));
+        Record("execute_request", Code("var handle = \"a\".Display(); handle.Update(\"b\"); Output.Clear();"));
+        Record("execute_request", Code("throw new InvalidOperationException(\"no\");"));
+        Record("execute_request", Code("int y = \"text\";"));
+        Record("execute_request", new() { ["code"] = "x", ["silent"] = true });
+        Record("complete_request", new() { ["code"] = "Math.Sqr", ["cursor_pos"] = 8 });
+        Record("inspect_request", new() { ["code"] = "Math.Sqrt", ["cursor_pos"] = 9, ["detail_level"] = 0 });
+        Record("history_request", new() { ["hist_access_type"] = "tail", ["n"] = 2 });
+        Record("comm_open", new() { ["comm_id"] = "c", ["target_name"] = "nobody", ["data"] = new JsonObject() }, hasReply: false);
+        Record("comm_info_request", []);
+        Record("interrupt_request", [], _control);
+        Record("shutdown_request", new() { ["restart"] = false }, _control);
+
+        var text = wire.ToJsonString(new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }) + "\n";
+        text = System.Text.RegularExpressions.Regex.Replace(text, "toolkit-\\d+", "toolkit-N").Replace(Environment.Version.ToString(), "RUNTIME", StringComparison.Ordinal);
+        var approved = Path.Combine(Fixtures(), "wire", "session.json");
+        if (!File.Exists(approved))
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(approved)!);
+            File.WriteAllText(approved, text);
+            Assert.Fail($"there was no approved session; this one was written to {approved}: read it");
+        }
+
+        Assert.Equal(File.ReadAllText(approved), text);
+
+        void Record(string type, JsonObject content, DealerSocket? socket = null, bool hasReply = true)
+        {
+            var sent = Send(socket ?? _shell, type, content.DeepClone().AsObject());
+            var messages = new JsonArray();
+            if (hasReply)
+            {
+                var reply = Wait(socket ?? _shell, sent);
+                messages.Add((JsonNode)new JsonObject { ["type"] = reply.Type, ["content"] = reply.Content.DeepClone() });
+            }
+
+            // An interruption is answered at once, beside what the running cell publishes.
+            foreach (var output in type == "interrupt_request" ? [] : Collect(sent))
+            {
+                messages.Add((JsonNode)new JsonObject { ["type"] = output.Type, ["content"] = output.Content.DeepClone() });
+            }
+
+            wire.Add((JsonNode)new JsonObject { ["request"] = type, ["content"] = content, ["answers"] = messages });
+        }
+    }
+
     [Fact]
     public void AsksForInput()
     {
@@ -282,6 +337,8 @@ public sealed class JupyterKernelTests : IDisposable
         Array.ForEach(listeners, listener => listener.Stop());
         return ports;
     }
+
+    private static string Fixtures([System.Runtime.CompilerServices.CallerFilePath] string path = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "..", "fixtures"));
 
     private (JsonObject Reply, List<KernelMessage> Outputs) Execute(string code) => Request(_shell, "execute_request", Code(code));
 
