@@ -1,0 +1,79 @@
+using System.Text.Json.Nodes;
+using static TorchSharp.torch;
+
+namespace Toolkit.Checkpoints;
+
+/// <summary>Models in GGUF files, translated from and to what a Hugging Face folder says: Llama, Mistral, Qwen 2 and GPT-2.</summary>
+public static class GgufModel
+{
+    // What llama.cpp calls a file by the type of most of its tensors (general.file_type).
+    private static readonly Dictionary<GgufType, uint> FileTypes = new()
+    {
+        [GgufType.F32] = 0, [GgufType.F16] = 1, [GgufType.Q4_0] = 2, [GgufType.Q8_0] = 7, [GgufType.BF16] = 32,
+    };
+
+    /// <summary>The types that <see cref="Save"/> writes.</summary>
+    public static IReadOnlyCollection<GgufType> Types => FileTypes.Keys;
+
+    /// <summary>What config.json would hold for the model of a file.</summary>
+    /// <exception cref="CheckpointException">The metadata lacks something, or a value is of another type.</exception>
+    /// <exception cref="NotSupportedException">The architecture or an option of it is not known.</exception>
+    public static JsonObject ReadConfig(GgufFile file)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        return GgufArchitectures.Of(file).ReadConfig(file);
+    }
+
+    /// <summary>
+    /// Writes a model for llama.cpp. Vectors are stored as float32, as it asks for; matrices whose rows are no whole blocks as F16 where the type is one of blocks.
+    /// </summary>
+    /// <param name="path">The file; its folder must exist.</param>
+    /// <param name="config">What config.json holds.</param>
+    /// <param name="tensors">The parameters by their Hugging Face names.</param>
+    /// <param name="type">How to store the matrices: F32, F16, BF16, Q8_0 or Q4_0.</param>
+    /// <param name="metadata">More metadata, such as the tokenizer's.</param>
+    /// <exception cref="CheckpointException">A tensor cannot be stored, or the file cannot be written.</exception>
+    /// <exception cref="NotSupportedException">GGUF has no place for the family, an option or a tensor.</exception>
+    public static void Save(
+        string path, JsonObject config, IReadOnlyDictionary<string, Tensor> tensors, GgufType type, IEnumerable<KeyValuePair<string, object>>? metadata = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(tensors);
+        var fileType = FileTypes.TryGetValue(type, out var known) ? known : throw new NotSupportedException($"models cannot be written as {type}; known: {string.Join(", ", Types)}");
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        var read = new HuggingFaceConfig(config);
+        var architecture = GgufArchitectures.Of(read);
+        KeyValuePair<string, object>[] values =
+        [
+            KeyValuePair.Create("general.architecture", (object)architecture.Name),
+            KeyValuePair.Create("general.file_type", (object)fileType),
+            .. BlockFormat.Find(type) is null ? [] : new[] { KeyValuePair.Create("general.quantization_version", (object)2u) },
+            .. architecture.WriteConfig(read),
+            .. metadata ?? [],
+        ];
+        var items = new List<GgufItem>(tensors.Count);
+        foreach (var (name, tensor) in tensors)
+        {
+            var gguf = architecture.Gguf(name) ?? throw new NotSupportedException($"{path}: the architecture {architecture.Name} of GGUF has no place for tensor \"{CheckpointException.Shorten(name)}\"");
+            items.Add(Item(gguf, tensor, architecture.Arrangement(name, read), architecture.IsAlwaysFloat32(gguf) ? GgufType.F32 : type));
+        }
+
+        items.AddRange(architecture.Implied(read).Select(pair => new GgufItem(pair.Key, pair.Value, GgufType.F32)));
+        using var pending = GgufWriter.Write(path, new GgufMetadata(values), items);
+        pending.Commit();
+    }
+
+    private static GgufItem Item(string name, Tensor tensor, GgufArrangement arrangement, GgufType type)
+    {
+        if (tensor is null || tensor.IsInvalid || tensor.dim() < 2)
+        {
+            return new(name, tensor!, GgufType.F32);
+        }
+
+        var stored = arrangement.IsTransposed ? tensor.t() : tensor;
+        var fits = stored.shape[^1] % GgufLayout.Find(type)!.BlockLength == 0;
+        return new(name, stored, fits ? type : GgufType.F16) { HeadRows = arrangement.Heads == 0 ? 0 : stored.shape[0] / arrangement.Heads };
+    }
+}
