@@ -53,6 +53,7 @@ public static class GgufModel
             .. architecture.WriteConfig(read),
             .. metadata ?? [],
         ];
+        values = [.. values, .. Ids(read).Where(id => Array.TrueForAll(values, value => value.Key != id.Key))];
         var items = new List<GgufItem>(tensors.Count);
         foreach (var (name, tensor) in tensors)
         {
@@ -64,6 +65,13 @@ public static class GgufModel
         using var pending = GgufWriter.Write(path, new GgufMetadata(values), items);
         pending.Commit();
     }
+
+    /// <summary>The ids that begin and end a text, which GGUF keeps with the tokenizer.</summary>
+    private static IEnumerable<KeyValuePair<string, object>> Ids(HuggingFaceConfig config) =>
+        from name in new[] { "bos_token_id", "eos_token_id" }
+        let id = config.OptionalInteger(name)
+        where id is not null
+        select KeyValuePair.Create($"tokenizer.ggml.{name}", (object)id.Value);
 
     private static GgufItem Item(string name, Tensor tensor, GgufArrangement arrangement, GgufType type)
     {

@@ -54,11 +54,7 @@ internal static class RotaryOptions
         rope?.Require("partial_rotary_factor", rope.OptionalNumber("partial_rotary_factor") is null or 1);
         if (type is "linear" or "yarn")
         {
-            foreach (var special in new[] { "attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate" })
-            {
-                rope!.Require(special, rope.Text(special) is null && rope.OptionalNumber(special) is null);
-            }
-
+            RequireUsual(rope!);
             yield return KeyValuePair.Create($"{prefix}.rope.scaling.type", (object)type);
             yield return KeyValuePair.Create($"{prefix}.rope.scaling.factor", (object)(float)(rope!.OptionalNumber("factor") ?? 1));
             if (type == "yarn")
@@ -84,6 +80,18 @@ internal static class RotaryOptions
                 rope.OptionalNumber("high_freq_factor") ?? HighFrequencyFactor, rope.OptionalInteger("original_max_position_embeddings") ?? OriginalPositions);
             yield return KeyValuePair.Create(FrequencyTensor, tensor(factors));
         }
+    }
+
+    /// <summary>YaRN as its paper has it is what llama.cpp computes (Peng et al., 2023).</summary>
+    private static void RequireUsual(HuggingFaceConfig rope)
+    {
+        var usual = (0.1 * Math.Log(rope.OptionalNumber("factor") ?? 1)) + 1;
+        rope.Require("attention_factor", rope.OptionalNumber("attention_factor") is not { } scale || Math.Abs(scale - usual) < 1e-6);
+        rope.Require("beta_fast", rope.OptionalNumber("beta_fast") is null or 32);
+        rope.Require("beta_slow", rope.OptionalNumber("beta_slow") is null or 1);
+        rope.Require("mscale", rope.OptionalNumber("mscale") is null);
+        rope.Require("mscale_all_dim", rope.OptionalNumber("mscale_all_dim") is null);
+        rope.Require("truncate", rope.Flag("truncate", true));
     }
 
     private static double Theta(HuggingFaceConfig config) => config.Rope?.OptionalNumber("rope_theta") ?? config.OptionalNumber("rope_theta") ?? 10000;
