@@ -24,6 +24,19 @@ public static class GgufModel
         return GgufArchitectures.Of(file).ReadConfig(file);
     }
 
+    /// <summary>The metadata of a byte-level BPE tokenizer, to be saved with a model.</summary>
+    /// <param name="tokenizer">What tokenizer.json holds.</param>
+    /// <param name="vocabularySize">Rows of the model's embedding table; tokens that it has beyond the tokenizer's are written as unused.</param>
+    /// <param name="beginId">The token that begins a text, or null.</param>
+    /// <param name="endId">The token that ends a text, or null.</param>
+    /// <param name="chatTemplate">The chat template, or null.</param>
+    /// <exception cref="NotSupportedException">It is of another kind, or has a part that llama.cpp has no counterpart for.</exception>
+    public static IReadOnlyList<KeyValuePair<string, object>> TokenizerMetadata(JsonObject tokenizer, int vocabularySize, int? beginId = null, int? endId = null, string? chatTemplate = null)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        return GgufVocabularyWriter.Write(tokenizer, vocabularySize, beginId, endId, chatTemplate);
+    }
+
     /// <summary>
     /// Writes a model for llama.cpp. Vectors are stored as float32, as it asks for; matrices whose rows are no whole blocks as F16 where the type is one of blocks.
     /// </summary>
