@@ -7,7 +7,6 @@ using static TorchSharp.torch;
 namespace Toolkit.Tests.Checkpoints;
 
 /// <summary>What we write runs in llama.cpp, and it says the same.</summary>
-[Trait("Needs", "llama.cpp")]
 public sealed class LlamaCppTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("llamacpp");
@@ -17,16 +16,17 @@ public sealed class LlamaCppTests : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Theory]
-    [InlineData("llama-gqa", GgufType.F32, 0.02)]
-    [InlineData("llama-tied", GgufType.F32, 0.02)]
-    [InlineData("qwen2", GgufType.F32, 0.02)]
-    [InlineData("gpt2", GgufType.F32, 0.02)]
-    [InlineData("llama-gqa", GgufType.F16, 0.02)]
-    [InlineData("llama-gqa", GgufType.BF16, 0.05)]
-    [InlineData("llama-gqa", GgufType.Q8_0, 0.05)]
-    [InlineData("llama-gqa", GgufType.Q4_0, 0.1)]
-    [InlineData("gpt2", GgufType.Q8_0, 0.05)]
-    [InlineData("qwen2", GgufType.Q4_0, 0.1)]
+    [Trait("Needs", "llama.cpp")]
+    [InlineData("llama-gqa", GgufType.F32, 3e-4)]
+    [InlineData("llama-tied", GgufType.F32, 3e-4)]
+    [InlineData("qwen2", GgufType.F32, 3e-4)]
+    [InlineData("gpt2", GgufType.F32, 3e-4)]
+    [InlineData("llama-gqa", GgufType.F16, 1e-3)]
+    [InlineData("llama-gqa", GgufType.BF16, 1e-3)]
+    [InlineData("llama-gqa", GgufType.Q8_0, 2e-3)]
+    [InlineData("llama-gqa", GgufType.Q4_0, 3e-3)]
+    [InlineData("gpt2", GgufType.Q8_0, 2e-3)]
+    [InlineData("qwen2", GgufType.Q4_0, 3e-3)]
     public void SaysTheSame(string reference, GgufType type, double tolerance)
     {
         using var scope = NewDisposeScope();
@@ -42,6 +42,18 @@ public sealed class LlamaCppTests : IDisposable
         Compare(written, ids, LlamaCpp.NextTokens(FilePath, ids.data<long>().ToArray()), tolerance);
     }
 
+    /// <summary>The file and what llama.cpp says of it are in the fixtures, so this needs no llama.cpp.</summary>
+    [Fact]
+    public void WhatLlamaCppWroteRunsHere()
+    {
+        using var scope = NewDisposeScope();
+        var path = Path.Combine(Fixtures.Folder, "gguf", "llama-q4_k_m.gguf");
+        var recorded = JsonNode.Parse(File.ReadAllText(Path.ChangeExtension(path, ".json")))!;
+        using var model = Decoder.Load(path);
+        var top = recorded["top"]!.AsArray().Select(pairs => pairs!.AsArray().Select(pair => ((int)pair![0]!.GetValue<double>(), pair[1]!.GetValue<double>())).ToArray()).ToArray();
+        Compare(model, tensor(recorded["ids"]!.AsArray().Select(id => id!.GetValue<long>()).ToArray()), top, 0.01);
+    }
+
     /// <summary>384 tokens, as the reference models have.</summary>
     private List<KeyValuePair<string, object>> Tokenizer()
     {
@@ -51,23 +63,24 @@ public sealed class LlamaCppTests : IDisposable
         return [.. GgufModel.TokenizerMetadata(JsonNode.Parse(File.ReadAllText(file))!.AsObject(), 384, 1, 2)];
     }
 
-    internal static void Compare(Decoder model, Tensor ids, (int Token, double Probability)[][] theirs, double tolerance)
+    /// <summary>Their three most probable tokens have our probabilities within the tolerance, and the first is ours wherever no other is as near.</summary>
+    private static void Compare(Decoder model, Tensor ids, (int Token, double Probability)[][] theirs, double tolerance)
     {
-        var logits = model.Forward(ids.unsqueeze(0), null)[0];
-        var probabilities = nn.functional.softmax(logits, -1);
+        var probabilities = nn.functional.softmax(model.Forward(ids.unsqueeze(0), null)[0], -1); // (T, V)
         Assert.Equal(ids.shape[0], theirs.Length);
+        var (farthest, same) = (0.0, 0);
         for (var position = 0; position < theirs.Length; position++)
         {
             var ours = probabilities[position];
-            foreach (var (token, probability) in theirs[position])
-            {
-                Assert.True(Math.Abs(ours[token].item<float>() - probability) < tolerance, $"position {position}, token {token}: {ours[token].item<float>()} here, {probability} there");
-            }
-
-            // Where the first two are all but equal either may win.
+            farthest = Math.Max(farthest, theirs[position].Max(pair => Math.Abs(ours[pair.Token].item<float>() - pair.Probability)));
             var best = (int)ours.argmax().item<long>();
-            var gap = theirs[position][0].Probability - theirs[position][1].Probability;
-            Assert.True(best == theirs[position][0].Token || gap < tolerance, $"position {position}: {best} here, {theirs[position][0].Token} there, by {gap}");
+            same += best == theirs[position][0].Token ? 1 : 0;
+            var gap = ours[best].item<float>() - ours[theirs[position][0].Token].item<float>();
+            Assert.True(gap <= 2 * tolerance, $"position {position}: {best} here, {theirs[position][0].Token} there, which is less probable here by {gap}");
         }
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"probabilities differ by {farthest:0.0e0} at most; {same} of {theirs.Length} first tokens are the same");
+        Assert.True(farthest < tolerance, $"a probability differs by {farthest}");
+        Assert.True(same >= theirs.Length * 9 / 10, $"only {same} of {theirs.Length} first tokens are the same");
     }
 }
