@@ -21,7 +21,7 @@ namespace Toolkit;
 /// model.Save("my-model");
 /// </code>
 /// </example>
-public sealed class LanguageModel : IDisposable
+public sealed partial class LanguageModel : IDisposable
 {
     // Tokenizing a corpus takes longer than many a training step: it is done once a corpus and model.
     private readonly ConditionalWeakTable<Corpus, TokenizedSplits> _tokenized = [];

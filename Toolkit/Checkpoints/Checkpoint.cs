@@ -4,18 +4,21 @@ using static TorchSharp.torch;
 
 namespace Toolkit.Checkpoints;
 
-/// <summary>The named tensors of a model folder in the Hugging Face layout: one model.safetensors, or shards and an index of them.</summary>
+/// <summary>The named tensors of a model: a folder in the Hugging Face layout (one file, or shards and an index of them), or a single file of any format.</summary>
 public sealed partial class Checkpoint : IDisposable
 {
     internal const string SingleFile = "model.safetensors";
     internal const string IndexFile = "model.safetensors.index.json";
     private const string IndexSuffix = ".index.json";
 
-    private readonly string _path;
-    private readonly Dictionary<string, SafeTensorsFile> _files;
-    private readonly Dictionary<string, SafeTensorsFile> _fileOf;
+    // Safetensors first: they are mapped without a copy, and nothing in them needs interpreting.
+    private static readonly string[] FolderFiles = [SingleFile, IndexFile, TorchFile.SingleFile, TorchFile.IndexFile];
 
-    private Checkpoint(string path, Dictionary<string, SafeTensorsFile> files, Dictionary<string, SafeTensorsFile> fileOf)
+    private readonly string _path;
+    private readonly Dictionary<string, ITensorFile> _files;
+    private readonly Dictionary<string, ITensorFile> _fileOf;
+
+    private Checkpoint(string path, Dictionary<string, ITensorFile> files, Dictionary<string, ITensorFile> fileOf)
     {
         _path = path;
         _files = files;
@@ -29,17 +32,21 @@ public sealed partial class Checkpoint : IDisposable
     /// <summary>The file or index that was opened.</summary>
     public string Path => _path;
 
-    /// <summary>Opens a folder (model.safetensors, or else model.safetensors.index.json), a safetensors file, or an index.</summary>
+    /// <summary>
+    /// Opens a folder (model.safetensors, model.safetensors.index.json, pytorch_model.bin or pytorch_model.bin.index.json, the first of these that it has),
+    /// a file (*.gguf, *.bin and *.pt of torch.save, any other is safetensors), or an index. Of a PyTorch file nothing is executed. A GGUF file's tensors
+    /// have the names and the order of rows of a Hugging Face folder.
+    /// </summary>
     /// <exception cref="CheckpointException">There is none, a file of it is malformed, or a shard or a tensor that the index lists is missing.</exception>
+    /// <exception cref="NotSupportedException">A GGUF file of an architecture that is not known.</exception>
     public static Checkpoint Open(string folderOrFile)
     {
         ArgumentException.ThrowIfNullOrEmpty(folderOrFile);
         var path = folderOrFile;
         if (Directory.Exists(folderOrFile))
         {
-            var single = System.IO.Path.Combine(folderOrFile, SingleFile);
-            var index = System.IO.Path.Combine(folderOrFile, IndexFile);
-            path = File.Exists(single) ? single : File.Exists(index) ? index : throw CheckpointException.In(folderOrFile, $"the folder holds neither {SingleFile} nor {IndexFile}");
+            path = FolderFiles.Select(file => System.IO.Path.Combine(folderOrFile, file)).FirstOrDefault(File.Exists)
+                ?? throw CheckpointException.In(folderOrFile, $"the folder holds neither {string.Join(" nor ", FolderFiles)}");
         }
 
         if (path.EndsWith(IndexSuffix, StringComparison.Ordinal))
@@ -47,7 +54,7 @@ public sealed partial class Checkpoint : IDisposable
             return OpenShards(path);
         }
 
-        var file = SafeTensorsFile.Open(path);
+        var file = OpenFile(path);
         return new(path, new() { [path] = file }, file.Entries.Keys.ToDictionary(name => name, _ => file, StringComparer.Ordinal));
     }
 
@@ -58,7 +65,10 @@ public sealed partial class Checkpoint : IDisposable
     /// <exception cref="CheckpointException">There is no tensor of that name.</exception>
     public TensorEntry Entry(string name) => FileOf(name).Entries[name];
 
-    /// <summary>The tensor of that name, a view of its mapped file: see <see cref="SafeTensorsFile.Load"/>.</summary>
+    /// <summary>
+    /// The tensor of that name, a view of its mapped file where the file has plain numbers in the same order (see <see cref="SafeTensorsFile.Load"/>); what
+    /// GGUF keeps in blocks as float32.
+    /// </summary>
     /// <exception cref="CheckpointException">There is no tensor of that name, or TorchSharp lacks its element type.</exception>
     public Tensor Load(string name) => FileOf(name).Load(name);
 
@@ -109,18 +119,23 @@ public sealed partial class Checkpoint : IDisposable
         }
     }
 
+    private static ITensorFile OpenFile(string path) =>
+        GgufFile.IsNamed(path) ? GgufCheckpoint.Open(path)
+        : TorchFile.IsNamed(path) ? TorchFile.Open(path)
+        : SafeTensorsFile.Open(path);
+
     private static Checkpoint OpenShards(string indexPath)
     {
         var folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(indexPath))!;
-        var files = new Dictionary<string, SafeTensorsFile>(StringComparer.Ordinal);
-        var fileOf = new Dictionary<string, SafeTensorsFile>(StringComparer.Ordinal);
+        var files = new Dictionary<string, ITensorFile>(StringComparer.Ordinal);
+        var fileOf = new Dictionary<string, ITensorFile>(StringComparer.Ordinal);
         try
         {
             foreach (var (name, shard) in CheckpointIndex.Read(indexPath))
             {
                 if (!files.TryGetValue(shard, out var file))
                 {
-                    files[shard] = file = SafeTensorsFile.Open(CheckpointIndex.Resolve(indexPath, folder, name, shard));
+                    files[shard] = file = OpenFile(CheckpointIndex.Resolve(indexPath, folder, name, shard));
                 }
 
                 fileOf[name] = file.Entries.ContainsKey(name) ? file : throw CheckpointException.In(indexPath, name, $"the index says that it is in {shard}, which does not hold it");
@@ -192,7 +207,7 @@ public sealed partial class Checkpoint : IDisposable
         }
     }
 
-    private SafeTensorsFile FileOf(string name) => _fileOf.GetValueOrDefault(name) ?? throw CheckpointException.In(_path, name, "the checkpoint has no tensor of that name");
+    private ITensorFile FileOf(string name) => _fileOf.GetValueOrDefault(name) ?? throw CheckpointException.In(_path, name, "the checkpoint has no tensor of that name");
 
     [GeneratedRegex(@"^model-\d{5,}-of-\d{5,}\.safetensors\z")]
     private static partial Regex ShardPattern();

@@ -49,6 +49,22 @@ internal sealed unsafe class FileMap : IDisposable
         return offset % entry.Type.Size == 0 ? Borrow(offset, entry.Dimensions, type) : Copy(offset, entry, type);
     }
 
+    /// <summary>Lets <paramref name="read"/> look at the bytes from <paramref name="offset"/>, which stay mapped until it returns.</summary>
+    /// <exception cref="ObjectDisposedException">The map was disposed.</exception>
+    public void Read(long offset, Action<nint> read)
+    {
+        ObjectDisposedException.ThrowIf(_view.IsClosed, this);
+        var start = Acquire();
+        try
+        {
+            read((nint)(start + offset));
+        }
+        finally
+        {
+            Release(0);
+        }
+    }
+
     public void Dispose() => _accessor.Dispose();
 
     private Tensor Borrow(long offset, ReadOnlySpan<long> shape, ScalarType type)

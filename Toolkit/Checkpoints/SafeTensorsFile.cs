@@ -12,7 +12,7 @@ namespace Toolkit.Checkpoints;
 /// under one name from one opening share their memory). Cutting the file short while it is open makes the system end a process that
 /// touches the lost part; replacing it, as <see cref="Save"/> does, is safe.
 /// </remarks>
-public sealed class SafeTensorsFile : IDisposable
+public sealed class SafeTensorsFile : ITensorFile
 {
     private readonly string _path;
     private readonly SafeTensorsHeader _header;

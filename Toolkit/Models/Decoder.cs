@@ -126,8 +126,8 @@ public sealed class Decoder : CausalModel
     /// <summary>A model whose matrices are not yet set to anything.</summary>
     internal static Decoder Empty(DecoderConfig config, ScalarType dtype) => new(config, dtype);
 
-    /// <summary>Reads <c>config.json</c> and the weights of a folder.</summary>
-    /// <param name="folder">A Hugging Face model folder.</param>
+    /// <summary>Reads the configuration and the weights of a folder or of a GGUF file.</summary>
+    /// <param name="folder">A Hugging Face model folder, or a file named *.gguf.</param>
     /// <param name="dtype">Type to hold the weights in; default: float32.</param>
     /// <param name="map">
     /// Whether weights that the file has in this type become views of its memory map: a model of any size opens at once and takes no memory that the
@@ -166,6 +166,19 @@ public sealed class Decoder : CausalModel
         Config.Save(folder);
         Checkpoint.Save(folder, named_parameters().ToDictionary(p => p.name, p => (Tensor)p.parameter));
     }
+
+    /// <summary>
+    /// Writes the model for llama.cpp as one GGUF file: Llama, Mistral, Qwen 2 and GPT-2. Without a tokenizer's metadata llama.cpp takes ids alone;
+    /// LanguageModel.SaveGguf writes it too.
+    /// </summary>
+    /// <param name="path">The file; its folder must exist.</param>
+    /// <param name="type">How to store the matrices: F32, F16, BF16, Q8_0 or Q4_0.</param>
+    /// <param name="metadata">More metadata; see <see cref="GgufMetadata"/>.</param>
+    /// <exception cref="NotSupportedException">GGUF has no place for the family or an option of the configuration.</exception>
+    /// <exception cref="CheckpointException">The file cannot be written.</exception>
+    public void SaveGguf(string path, GgufType type = GgufType.F16, IEnumerable<KeyValuePair<string, object>>? metadata = null) =>
+        GgufModel.Save(
+            path, Config.ToJson(), named_parameters().ToDictionary(p => p.name, p => (Tensor)p.parameter), type, metadata ?? [new("tokenizer.ggml.model", "none")]);
 
     /// <summary>An empty cache of this model's shape.</summary>
     public KvCache NewCache(int batch, int capacity) =>

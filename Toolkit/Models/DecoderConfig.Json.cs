@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Toolkit.Checkpoints;
 
 namespace Toolkit.Models;
 
@@ -16,29 +17,26 @@ public sealed partial record DecoderConfig
     /// <summary>Values of <c>model_type</c> that can be read.</summary>
     public static IReadOnlyList<string> KnownFamilies => DecoderFamilies.Names;
 
-    /// <summary>Reads <c>config.json</c> from a folder.</summary>
+    /// <summary>Reads <c>config.json</c> from a folder, or what a GGUF file says instead of it.</summary>
+    /// <param name="folder">A folder, or a file named *.gguf.</param>
     /// <exception cref="NotSupportedException">A family or an option that the toolkit does not have.</exception>
     /// <exception cref="InvalidDataException">The file is not a configuration.</exception>
+    /// <exception cref="CheckpointException">The GGUF file is malformed.</exception>
     public static DecoderConfig Load(string folder)
     {
+        if (GgufFile.IsNamed(folder))
+        {
+            using var gguf = GgufFile.Open(folder);
+            return FromFile(folder, () => GgufModel.ReadConfig(gguf));
+        }
+
         var path = Path.Combine(folder, FileName);
         if (new FileInfo(path) is { Exists: true, Length: > MostBytes } large)
         {
             throw new InvalidDataException($"{path}: {large.Length} bytes are more than a configuration has");
         }
 
-        try
-        {
-            return FromJson(JsonNode.Parse(File.ReadAllText(path)) as JsonObject ?? throw new JsonException("not an object"));
-        }
-        catch (NotSupportedException problem)
-        {
-            throw new NotSupportedException($"{path}: {problem.Message}", problem);
-        }
-        catch (Exception problem) when (problem is JsonException or InvalidDataException)
-        {
-            throw new InvalidDataException($"{path}: {problem.Message}", problem);
-        }
+        return FromFile(path, () => JsonNode.Parse(File.ReadAllText(path)) as JsonObject ?? throw new JsonException("not an object"));
     }
 
     /// <summary>Writes <c>config.json</c> into a folder.</summary>
@@ -74,4 +72,20 @@ public sealed partial record DecoderConfig
     /// <summary>What <c>config.json</c> holds.</summary>
     /// <exception cref="NotSupportedException">The family's files have no field for an option that is set.</exception>
     public JsonObject ToJson() => DecoderFamilies.Of(ModelType).Write(this);
+
+    private static DecoderConfig FromFile(string path, Func<JsonObject> read)
+    {
+        try
+        {
+            return FromJson(read());
+        }
+        catch (NotSupportedException problem) when (!problem.Message.StartsWith(path, StringComparison.Ordinal))
+        {
+            throw new NotSupportedException($"{path}: {problem.Message}", problem);
+        }
+        catch (Exception problem) when (problem is JsonException or InvalidDataException)
+        {
+            throw new InvalidDataException($"{path}: {problem.Message}", problem);
+        }
+    }
 }
