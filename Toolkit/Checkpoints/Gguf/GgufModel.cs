@@ -9,7 +9,11 @@ public static class GgufModel
     // What llama.cpp calls a file by the type of most of its tensors (general.file_type).
     private static readonly Dictionary<GgufType, uint> FileTypes = new()
     {
-        [GgufType.F32] = 0, [GgufType.F16] = 1, [GgufType.Q4_0] = 2, [GgufType.Q8_0] = 7, [GgufType.BF16] = 32,
+        [GgufType.F32] = 0,
+        [GgufType.F16] = 1,
+        [GgufType.Q4_0] = 2,
+        [GgufType.Q8_0] = 7,
+        [GgufType.BF16] = 32,
     };
 
     /// <summary>The types that <see cref="Save"/> writes.</summary>

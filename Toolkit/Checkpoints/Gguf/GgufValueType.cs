@@ -42,7 +42,7 @@ internal static class GgufValueTypes
 
     /// <summary>The type of an array's items, or null where the format has none.</summary>
     public static GgufValueType? OfItems(Array array) =>
-        array is Array[] ? GgufValueType.Array : ByType.TryGetValue(array.GetType().GetElementType()!, out var type) ? type : null;
+        array is Array[]? GgufValueType.Array : ByType.TryGetValue(array.GetType().GetElementType()!, out var type) ? type : null;
 
     /// <summary>Whether the format has a type for a value and everything in it.</summary>
     public static bool IsKnown(object? value) => value switch

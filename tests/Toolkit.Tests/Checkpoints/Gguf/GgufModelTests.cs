@@ -144,8 +144,20 @@ public sealed class GgufModelTests : IDisposable
     {
         var json = JsonSerializer.SerializeToNode(new
         {
-            model_type = modelType, vocab_size = 64, hidden_size = 32, num_hidden_layers = 1, num_attention_heads = 2, num_key_value_heads = 1, head_dim = 16,
-            intermediate_size = 48, rms_norm_eps = 1e-6, max_position_embeddings = 512, hidden_act = "silu", tie_word_embeddings = true, bos_token_id = (int?)null, eos_token_id = (int?)null,
+            model_type = modelType,
+            vocab_size = 64,
+            hidden_size = 32,
+            num_hidden_layers = 1,
+            num_attention_heads = 2,
+            num_key_value_heads = 1,
+            head_dim = 16,
+            intermediate_size = 48,
+            rms_norm_eps = 1e-6,
+            max_position_embeddings = 512,
+            hidden_act = "silu",
+            tie_word_embeddings = true,
+            bos_token_id = (int?)null,
+            eos_token_id = (int?)null,
         })!.AsObject();
         json["rope_parameters"] = JsonNode.Parse(rope ?? """{"rope_type":"default","rope_theta":10000.0}""");
         return json;
