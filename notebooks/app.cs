@@ -15,4 +15,10 @@ var corpus = Corpus.Open("sotu");
 var tokenizer = Tokenizer.Train(corpus.Train.Take(20), 512);
 using var model = LanguageModel.Create(DecoderConfig.Llama(layers: 2, width: 64, heads: 4, keyValueHeads: 2, vocabularySize: 512), tokenizer);
 model.Train(corpus, new TrainingOptions { Steps = 20, BatchSize = 4, SequenceLength = 64 }).ShowLive();
-model.Generate(prompt, tokens: 20).Show();
+Console.Write(prompt);
+foreach (var token in model.Generate(prompt, tokens: 40))
+{
+    Console.Write(token.Text);
+}
+
+Console.WriteLine();

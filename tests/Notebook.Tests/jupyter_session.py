@@ -17,6 +17,8 @@ def check(what, holds, seen=""):
 begin = time.time()
 manager, client = start_new_kernel(kernel_name=sys.argv[1])
 print(f"kernel ready after {time.time() - begin:.2f} s")
+with open(f"/proc/{manager.provisioner.pid}/status") as status:
+    print("memory of the idle kernel: " + next(line.split()[1] for line in status if line.startswith("VmRSS")) + " kB")
 
 
 def run(code, stdin=None):
@@ -49,8 +51,23 @@ check("variables are kept", plain(outputs) == ["40"], plain(outputs))
 times = sorted(run("1 + 1")[2] for _ in range(15))
 print(f"round trip of a trivial cell: median {times[7] * 1000:.0f} ms")
 
+
+def completion():
+    started = time.time()
+    client.complete("torch.nn.functional.re", 22, reply=True, timeout=30)
+    return time.time() - started
+
+
+completion()
+times = sorted(completion() for _ in range(15))
+print(f"completion with TorchSharp referenced: median {times[7] * 1000:.0f} ms")
+run('#r "nuget: Humanizer.Core, 2.14.1"')
+
 manager.restart_kernel()
 client.wait_for_ready(timeout=60)
+reply, _, _ = run("x")
+reply, outputs, seconds = run('#r "nuget: Humanizer.Core, 2.14.1"\nusing Humanizer;\n"OneTwo".Humanize()')
+check("a package that was fetched before", reply["status"] == "ok", f"{seconds * 1000:.0f} ms")
 reply, _, _ = run("x")
 check("a restarted kernel is new", reply["status"] == "error" and reply["ename"] == "CS0103", reply.get("ename"))
 client.shutdown()

@@ -18,6 +18,9 @@ internal sealed class SessionReferences : IDisposable
     private readonly Dictionary<string, string> _natives = new(StringComparer.OrdinalIgnoreCase);
     private readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase);
 
+    // Null until something was added: an idle session holds no compiler.
+    private ScriptOptions? _options;
+
     public SessionReferences() => AssemblyLoadContext.Default.ResolvingUnmanagedDll += ResolveNative;
 
     /// <summary>Makes the loaded assemblies known to the scripts.</summary>
@@ -27,7 +30,7 @@ internal sealed class SessionReferences : IDisposable
     public LoadedSources Sources { get; } = new();
 
     /// <summary>The host's options and everything that was added.</summary>
-    public ScriptOptions Options { get; private set; } = ScriptReferences.Options;
+    public ScriptOptions Options => _options ?? ScriptReferences.Options;
 
     /// <summary>Follows the directives of one part of a cell, and of the files that it loads.</summary>
     /// <param name="directives">In order.</param>
@@ -299,7 +302,7 @@ internal sealed class SessionReferences : IDisposable
             }
         }
 
-        Options = ScriptReferences.Options.AddReferences(_references);
+        _options = ScriptReferences.Options.AddReferences(_references);
     }
 
     private nint ResolveNative(Assembly assembly, string name)
