@@ -91,7 +91,8 @@ public sealed class TorchFileFuzzTests : IDisposable
         var pickle = string.Concat(Enumerable.Repeat(first, 500_000)) + string.Concat(Enumerable.Repeat(second, 499_999)) + ".";
         File.WriteAllBytes(path, TorchArchive.Zip([("archive/data.pkl", [0x80, 2, .. Encoding.Latin1.GetBytes(pickle)])]));
         var watch = System.Diagnostics.Stopwatch.StartNew();
-        Assert.Throws<CheckpointException>(() => Checkpoint.Open(path));
+        var problem = Record.Exception(() => Checkpoint.Open(path).Dispose()); // a dictionary of nothing is a checkpoint of no tensors
+        Assert.True(problem is null or CheckpointException, problem?.ToString());
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(5), $"{watch.Elapsed}");
     }
 
