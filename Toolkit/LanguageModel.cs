@@ -63,13 +63,16 @@ public sealed partial class LanguageModel : IDisposable
         return new LanguageModel(model, tokenizer);
     }
 
-    /// <summary>Loads a folder in Hugging Face layout: <c>config.json</c>, <c>model.safetensors</c> (or shards) and <c>tokenizer.json</c>.</summary>
-    /// <param name="folder">The folder.</param>
+    /// <summary>
+    /// Loads a folder in Hugging Face layout: <c>config.json</c>, <c>model.safetensors</c> (or shards, or <c>pytorch_model.bin</c>) and <c>tokenizer.json</c>; or
+    /// one GGUF file, with the tokenizer in it.
+    /// </summary>
+    /// <param name="folder">The folder, or a file named *.gguf.</param>
     /// <param name="dtype">Type of the weights in memory; default: float32.</param>
     /// <exception cref="ArgumentException">The tokenizer has more tokens than the model's vocabulary.</exception>
     public static LanguageModel Load(string folder, torch.ScalarType? dtype = null)
     {
-        var tokenizer = Tokenizer.Load(folder);
+        var tokenizer = LoadTokenizer(folder);
         var model = CausalModel.Load(folder, dtype);
         try
         {
