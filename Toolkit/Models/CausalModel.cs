@@ -57,15 +57,15 @@ public abstract class CausalModel : nn.Module<Tensor, Tensor>
     /// <summary>What logits are kept below, or null.</summary>
     protected virtual double? LogitSoftCap => null;
 
-    /// <summary>Reads <c>config.json</c> and the weights of a folder, of whatever family it is.</summary>
-    /// <param name="folder">A Hugging Face model folder.</param>
+    /// <summary>Reads the configuration and the weights of a folder or of a GGUF file, of whatever family it is.</summary>
+    /// <param name="folder">A Hugging Face model folder, or a file named *.gguf.</param>
     /// <param name="dtype">Type to hold the weights in; default: float32.</param>
     /// <param name="map">Whether weights that the file has in this type become views of its memory map: see <see cref="Decoder.Load"/>.</param>
     /// <exception cref="NotSupportedException">A family or an option that the toolkit does not have.</exception>
     /// <exception cref="InvalidDataException"><c>config.json</c> is not a configuration.</exception>
     /// <exception cref="CheckpointException">A tensor is missing, unexpected or of another shape.</exception>
     public static CausalModel Load(string folder, ScalarType? dtype = null, bool map = false) =>
-        ModelFamilies.OfFolder(folder) is { } open ? open(folder, dtype, map) : Decoder.Load(folder, dtype, map);
+        Directory.Exists(folder) && ModelFamilies.OfFolder(folder) is { } open ? open(folder, dtype, map) : Decoder.Load(folder, dtype, map);
 
     /// <summary>Gives this model the weights of a folder, converted to its own type.</summary>
     /// <exception cref="CheckpointException">A tensor is missing, unexpected or of another shape.</exception>
