@@ -1,10 +1,12 @@
 using Toolkit.Benchmarks.Checkpoints;
+using Toolkit.Benchmarks.Notebook;
 using Toolkit.Benchmarks.Text;
 using Toolkit.Benchmarks.Training;
 
 return args switch
 {
     ["training-step", ..] => TrainingStepBenchmark.Run(),
+    ["kernel", ..] => KernelBenchmark.Run(),
     ["gguf", ..] => GgufBenchmark.Run(),
     ["tokenizer", var path, .. var tokenizers] => TokenizerBenchmark.Run(path, tokenizers),
     _ => Usage(),
@@ -12,6 +14,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("benchmarks: training-step | gguf | tokenizer <text.gz> [tokenizer…]");
+    Console.Error.WriteLine("benchmarks: training-step | kernel | gguf | tokenizer <text.gz> [tokenizer…]");
     return 2;
 }
