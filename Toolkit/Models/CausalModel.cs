@@ -64,7 +64,8 @@ public abstract class CausalModel : nn.Module<Tensor, Tensor>
     /// <exception cref="NotSupportedException">A family or an option that the toolkit does not have.</exception>
     /// <exception cref="InvalidDataException"><c>config.json</c> is not a configuration.</exception>
     /// <exception cref="CheckpointException">A tensor is missing, unexpected or of another shape.</exception>
-    public static CausalModel Load(string folder, ScalarType? dtype = null, bool map = false) => Decoder.Load(folder, dtype, map);
+    public static CausalModel Load(string folder, ScalarType? dtype = null, bool map = false) =>
+        Directory.Exists(folder) && ModelFamilies.OfFolder(folder) is { } open ? open(folder, dtype, map) : Decoder.Load(folder, dtype, map);
 
     /// <summary>Gives this model the weights of a folder, converted to its own type.</summary>
     /// <exception cref="CheckpointException">A tensor is missing, unexpected or of another shape.</exception>

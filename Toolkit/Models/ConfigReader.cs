@@ -72,6 +72,23 @@ internal sealed class ConfigReader(JsonObject json)
     public IReadOnlyList<string>? OptionalTexts(string name) => Items(name)?.Select(item =>
         item?.GetValueKind() == JsonValueKind.String ? item.GetValue<string>() : throw Wrong(name, item, "a list of texts")).ToArray();
 
+    /// <summary>Whether the field is this text.</summary>
+    public bool IsText(string name, string text) => Find(name) is (_, { } node) && node.GetValueKind() == JsonValueKind.String && node.GetValue<string>() == text;
+
+    /// <summary>Two numbers, either of which may be infinite: as a text, or as transformers writes it, in an object.</summary>
+    /// <exception cref="InvalidDataException">They are none.</exception>
+    public (double Least, double Most)? Limits(string name)
+    {
+        if (Items(name)?.ToArray() is not { } items)
+        {
+            return null;
+        }
+
+        var numbers = items.Select(item => item is JsonObject wrapped ? wrapped["__float__"] : item)
+            .Select(item => item?.GetValueKind() == JsonValueKind.String && item.GetValue<string>() is "Infinity" ? double.PositiveInfinity : ToNumber(item)).ToArray();
+        return numbers is [{ } least, { } most] && most >= least ? (least, most) : throw Wrong(name, new JsonArray([.. items.Select(item => item?.DeepClone())]), "two limits");
+    }
+
     /// <summary>Token ids, be they a number, a list or null; where the field is absent the fallback.</summary>
     /// <exception cref="InvalidDataException">They are no whole numbers.</exception>
     public IReadOnlyList<int> Ids(string name, int? fallback)

@@ -51,7 +51,7 @@ internal abstract class DecoderFamily(string name, string architecture)
     protected abstract void Fill(JsonObject json, DecoderConfig config);
 
     /// <summary>The activation of that name.</summary>
-    protected static Activation ReadActivation(ConfigReader file, string field, string fallback)
+    internal static Activation ReadActivation(ConfigReader file, string field, string fallback)
     {
         var text = file.Text(field, fallback);
         return Activations.TryGetValue(text, out var activation)
@@ -61,7 +61,7 @@ internal abstract class DecoderFamily(string name, string architecture)
 
     /// <summary>Width of a head where heads divide the width.</summary>
     /// <exception cref="InvalidDataException">They do not.</exception>
-    protected static int Split(int width, int heads) => heads > 0 && width % heads == 0
+    internal static int Split(int width, int heads) => heads > 0 && width % heads == 0
         ? width / heads
         : throw new InvalidDataException($"width {width} is not a multiple of heads {heads}");
 
@@ -91,5 +91,5 @@ internal abstract class DecoderFamily(string name, string architecture)
     }
 
     /// <summary>transformers' first name of an activation.</summary>
-    protected static string NameOf(Activation activation) => Activations.First(pair => pair.Value == activation).Key;
+    internal static string NameOf(Activation activation) => Activations.First(pair => pair.Value == activation).Key;
 }

@@ -56,43 +56,12 @@ internal static class DecoderWeights
     /// <exception cref="CheckpointException">A tensor is missing, unexpected or of another shape.</exception>
     public static void Read(Decoder model, Checkpoint checkpoint, bool map)
     {
-        using var noGradient = no_grad();
         var names = DecoderFamilies.Of(model.Config.ModelType).Names(model.Config);
-        var parameters = model.named_parameters().ToDictionary(p => Stored(p.name), p => p.parameter);
-        var missing = parameters.Keys.Where(name => !checkpoint.Contains(name)).ToArray();
-        var unexpected = checkpoint.Names.Where(name => !parameters.ContainsKey(name) && !IsRedundant(model, names, name)).ToArray();
-        if (missing.Length + unexpected.Length > 0)
-        {
-            throw new CheckpointException(
-                $"{checkpoint.Path} does not hold this model: {missing.Length} tensors missing{List(missing)}, {unexpected.Length} unexpected{List(unexpected)}");
-        }
-
-        foreach (var (name, parameter) in parameters)
-        {
-            using var scope = NewDisposeScope();
-            var stored = checkpoint.Load(name);
-            if (!stored.shape.AsSpan().SequenceEqual(parameter.shape))
-            {
-                throw new CheckpointException(
-                    $"{checkpoint.Path}: tensor \"{name}\" has shape ({string.Join(", ", stored.shape)}), the configuration asks for ({string.Join(", ", parameter.shape)})");
-            }
-
-            if (map && stored.dtype == parameter.dtype && !OperatingSystem.IsWindows())
-            {
-                // The map is private: training changes memory, not the file. Windows would not let a file be replaced while it is mapped.
-                parameter.set_(stored);
-            }
-            else
-            {
-                parameter.copy_(stored);
-            }
-        }
+        var body = names.Body + ".";
+        ModelWeights.Read(model, checkpoint, OtherNames, name => IsRedundant(model, names, name), map);
 
         // Some files hold the model without its head and so without the name before it.
-        string Stored(string name) =>
-            !checkpoint.Contains(name) && name.StartsWith(names.Body + ".", StringComparison.Ordinal) && checkpoint.Contains(name[(names.Body.Length + 1)..])
-                ? name[(names.Body.Length + 1)..]
-                : name;
+        IEnumerable<string> OtherNames(string name) => name.StartsWith(body, StringComparison.Ordinal) ? [name[body.Length..]] : [];
     }
 
     /// <summary>Older files keep rotary frequencies and causal masks, and some keep a tied head twice: all that is implied.</summary>
@@ -115,7 +84,4 @@ internal static class DecoderWeights
         var positions = c.Positions == PositionScheme.Learned ? (double)c.MaxPositions * c.Width : 0;
         return ((double)c.VocabularySize * (c.EmbeddingWidth ?? c.Width) * (c.TieEmbeddings ? 1 : 2)) + positions + (c.Layers * (attention + feedForward));
     }
-
-    private static string List(string[] names) =>
-        names.Length == 0 ? "" : $" ({string.Join(", ", names.Take(4))}{(names.Length > 4 ? ", ..." : "")})";
 }

@@ -11,6 +11,7 @@ public sealed class LogitsCommandTests
     [Theory]
     [InlineData("llama-gqa")]
     [InlineData("gpt2")]
+    [InlineData("mamba")]
     public void It_writes_the_logits_and_greedy_tokens_of_the_reference(string name)
     {
         using var scope = NewDisposeScope();
@@ -76,6 +77,32 @@ public sealed class LogitsCommandTests
         Assert.Contains(part, problems);
         Assert.Single(problems.Trim().Split('\n'));
         Assert.False(File.Exists(folder.File("out.safetensors")));
+    }
+
+    [Fact]
+    public void It_writes_the_hidden_states_of_an_encoder()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        var model = Path.Combine(References, "bert-encoder");
+        var (code, told, problems) = Execute(model, Path.Combine(model, "expected.safetensors"), folder.File("out.safetensors"), "0");
+        Assert.Equal((0, ""), (code, problems));
+        Assert.Contains("last_hidden_state (2, 48, 64)", told);
+        using var expected = SafeTensorsFile.Open(Path.Combine(model, "expected.safetensors"));
+        using var actual = SafeTensorsFile.Open(folder.File("out.safetensors"));
+        Assert.InRange(actual.Load("last_hidden_state").sub(expected.Load("last_hidden_state")).abs().max().item<float>(), 0, 1e-4f);
+        Assert.Contains("an encoder continues no text", Execute(model, Path.Combine(model, "expected.safetensors"), folder.File("out.safetensors"), "1").Problems);
+    }
+
+    [Fact]
+    public void Padding_on_the_right_is_not_continued()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        SafeTensorsFile.Save(folder.File("in.safetensors"), new Dictionary<string, Tensor> { ["input_ids"] = ones(1, 3, int64), ["attention_mask"] = tensor(new long[,] { { 1, 1, 0 } }) });
+        var model = Path.Combine(References, "llama-gqa");
+        Assert.Equal(0, Execute(model, folder.File("in.safetensors"), folder.File("out.safetensors"), "0").Code);
+        Assert.Contains("must be padded on the left", Execute(model, folder.File("in.safetensors"), folder.File("out.safetensors"), "1").Problems);
     }
 
     [Fact]

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using System.Text;
 using Toolkit.Checkpoints;
-using Decoder = Toolkit.Models.Decoder;
 using TorchSharp;
 using static TorchSharp.torch;
+using Decoder = Toolkit.Models.Decoder;
 
 namespace Toolkit.Benchmarks.Checkpoints;
 

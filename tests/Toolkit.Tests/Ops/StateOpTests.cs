@@ -74,6 +74,21 @@ public sealed class StateOpTests
         Close(expected, cat(parts, 1));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(9)]
+    public void BidirectionalAttentionIsItsReference(int time)
+    {
+        using var scope = NewDisposeScope();
+        random.manual_seed(8);
+        Tensor[] inputs = [randn(2, time, 3, 8), randn(2, time, 3, 8), randn(2, time, 3, 8)];
+        var tokens = arange(time).unsqueeze(0).lt(tensor(new long[,] { { time }, { 1 } }));
+        foreach (var mask in new[] { null, tokens })
+        {
+            Close(BidirectionalAttention.Reference(inputs[0], inputs[1], inputs[2], mask), BidirectionalAttention.Apply(inputs[0], inputs[1], inputs[2], mask));
+        }
+    }
+
     private static void Compare(Tensor[] inputs, Func<Tensor[], Tensor?, Tensor> fast, Func<Tensor[], Tensor?, Tensor> reference, long[] stateShape)
     {
         var first = inputs.Select(t => t.clone().requires_grad_(true)).ToArray();

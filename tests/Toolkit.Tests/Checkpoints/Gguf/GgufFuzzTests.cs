@@ -1,9 +1,9 @@
 using System.Buffers.Binary;
 using System.Text;
 using Toolkit.Checkpoints;
+using static TorchSharp.torch;
 using Decoder = Toolkit.Models.Decoder;
 using DecoderConfig = Toolkit.Models.DecoderConfig;
-using static TorchSharp.torch;
 
 namespace Toolkit.Tests.Checkpoints;
 
