@@ -151,7 +151,7 @@ public sealed class RecurrentModelTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{"model_type":"mamba","hidden_act":"gelu"}""", "hidden_act 'gelu'")]
+    [InlineData("""{"model_type":"mamba","hidden_act":"mish"}""", "hidden_act 'mish'")]
     [InlineData("""{"model_type":"mamba","hidden_size":-3}""", "is no inner width")]
     [InlineData("""{"model_type":"mamba","state_size":0}""", "state size 0 is not positive")]
     [InlineData("""{"model_type":"mamba2","num_heads":8}""", "8 heads of 64 rows are 512")]
