@@ -37,16 +37,16 @@ public sealed class BertTests : IDisposable
             TokenTypes = 3,
         };
         using var model = Bert.Create(config, 4);
-        random.manual_seed(9);
+        using var generator = new Generator(9);
         foreach (var parameter in model.parameters())
         {
-            parameter.add_(randn_like(parameter).mul(0.3f));
+            parameter.add_(randn(parameter.shape, generator: generator).mul(0.3f));
         }
 
         model.Save(_folder.FullName);
         using var weights = new NaiveWeights(_folder.FullName);
         var plain = new NaiveBert(JsonNode.Parse(File.ReadAllText(Path.Combine(_folder.FullName, "config.json")))!, weights);
-        var (ids, types) = (randint(0, 60, [1, 25], int64), randint(0, 3, [1, 25], int64));
+        var (ids, types) = (randint(0, 60, [1, 25], int64, generator: generator), randint(0, 3, [1, 25], int64, generator: generator));
         var expected = plain.Hidden([.. ids.data<long>().ToArray().Select(id => (int)id)], [.. types.data<long>().ToArray().Select(id => (int)id)]);
         Assert.InRange(Tensors.Difference(model.Forward(ids, null, types)[0], tensor(expected.SelectMany(row => row.Select(x => (float)x)).ToArray()).view(25, width)), 0, 2e-5f);
         Assert.Equal(config, BertConfig.Load(_folder.FullName));
