@@ -17,6 +17,9 @@ public enum NormPlacement
 
     /// <summary>On the sum: <c>norm(x + f(x))</c> (the first transformers).</summary>
     AfterSum,
+
+    /// <summary>On the residual stream itself: <c>norm(x) + f(norm(x))</c> (an option of BLOOM).</summary>
+    OnStream,
 }
 
 /// <summary>One layer of a decoder: attention and feed-forward, each with its norms and added to the residual stream, one after the other or side by side.</summary>
@@ -90,7 +93,8 @@ public sealed class DecoderBlock : nn.Module
     {
         get
         {
-            var before = _placement != NormPlacement.AfterSum;
+            // Only what nothing else reads can take a norm's scale into its weights.
+            var before = _placement is not (NormPlacement.AfterSum or NormPlacement.OnStream);
             var inputs = Attention.Inputs;
             yield return new(LinearRole.AttentionInput, inputs) { Block = _layer, Norm = before ? AttentionNorm : null };
             yield return new(LinearRole.AttentionOutput, [Attention.Output])
@@ -111,7 +115,7 @@ public sealed class DecoderBlock : nn.Module
     /// <summary>(B, T, width) to (B, T, width).</summary>
     public Tensor Forward(Tensor x, AttentionContext context)
     {
-        var before = _placement is NormPlacement.Before or NormPlacement.Around;
+        var before = _placement is NormPlacement.Before or NormPlacement.Around or NormPlacement.OnStream;
         var normed = before ? AttentionNorm!.forward(x) : x;
         var attended = Attention.Forward(normed, context);
         if (_parallel)
@@ -120,8 +124,9 @@ public sealed class DecoderBlock : nn.Module
             return x.add(attended, Ops.Scalars.One).add(FeedForward.forward(other), Ops.Scalars.One);
         }
 
-        x = Add(x, attended, _attentionOutputNorm, AttentionNorm);
-        return Add(x, FeedForward.forward(before ? FeedForwardNorm!.forward(x) : x), _feedForwardOutputNorm, FeedForwardNorm);
+        x = Add(_placement == NormPlacement.OnStream ? normed : x, attended, _attentionOutputNorm, AttentionNorm);
+        normed = before ? FeedForwardNorm!.forward(x) : x;
+        return Add(_placement == NormPlacement.OnStream ? normed : x, FeedForward.forward(normed), _feedForwardOutputNorm, FeedForwardNorm);
     }
 
     /// <summary>Children have the names of the family: the constructor registers them.</summary>

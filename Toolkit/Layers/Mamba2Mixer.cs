@@ -71,7 +71,7 @@ public sealed class Mamba2Mixer : StateMixer
         var projected = _input.forward(x);
         var gate = projected.narrow(2, 0, o.Inner);
         var mixed = projected.narrow(2, o.Inner, o.Channels);
-        mixed = nn.functional.silu(_convolution.Forward(tokens is null ? mixed : mixed.mul(tokens), convolution));
+        mixed = Ops.ActivationFunction.Apply(_convolution.Forward(tokens is null ? mixed : mixed.mul(tokens), convolution), o.Activation);
         mixed = tokens is null ? mixed : mixed.mul(tokens);
         var values = mixed.narrow(2, 0, o.Inner).reshape(batch, time, o.Heads, o.HeadDimension); // (B, T, H, P)
         var keys = mixed.narrow(2, o.Inner, o.Groups * o.States).reshape(batch, time, o.Groups, o.States); // (B, T, G, N)

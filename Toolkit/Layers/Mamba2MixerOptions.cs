@@ -30,6 +30,9 @@ public sealed record Mamba2MixerOptions
     /// <summary>Whether the convolution has one.</summary>
     public bool ConvolutionBias { get; init; } = true;
 
+    /// <summary>What the convolution passes through. The gate is always silu.</summary>
+    public Ops.Activation Activation { get; init; }
+
     /// <summary>ε of the gated norm.</summary>
     public double NormEpsilon { get; init; } = 1e-5;
 

@@ -32,6 +32,7 @@ public sealed class MambaMixer : StateMixer
     private readonly int _inner;
     private readonly int _states;
     private readonly int _rank;
+    private readonly Ops.Activation _activation;
 
     /// <summary>A mixer whose weights are not yet set to anything.</summary>
     /// <param name="width">Width of the residual stream.</param>
@@ -41,11 +42,12 @@ public sealed class MambaMixer : StateMixer
     /// <param name="kernel">Positions of the convolution.</param>
     /// <param name="bias">Whether the linears in and out have a bias.</param>
     /// <param name="convolutionBias">Whether the convolution has one.</param>
+    /// <param name="activation">What the convolution passes through; the gate is always silu.</param>
     /// <param name="dtype">Type of the weights.</param>
-    public MambaMixer(int width, int inner, int states, int rank, int kernel, bool bias, bool convolutionBias, ScalarType dtype = ScalarType.Float32)
+    public MambaMixer(int width, int inner, int states, int rank, int kernel, bool bias, bool convolutionBias, Ops.Activation activation = Ops.Activation.Silu, ScalarType dtype = ScalarType.Float32)
         : base(nameof(MambaMixer))
     {
-        (_inner, _states, _rank) = (inner, states, rank);
+        (_inner, _states, _rank, _activation) = (inner, states, rank, activation);
         _input = new Linear(width, 2 * inner, bias, dtype);
         _convolution = new TimeConvolution(inner, kernel, convolutionBias, dtype);
         _selection = new Linear(inner, rank + (2 * states), dtype: dtype);
@@ -73,7 +75,7 @@ public sealed class MambaMixer : StateMixer
     {
         var projected = _input.forward(x); // (B, T, 2·inner)
         var (u, gate) = (projected.narrow(2, 0, _inner), projected.narrow(2, _inner, _inner));
-        u = nn.functional.silu(_convolution.Forward(tokens is null ? u : u.mul(tokens), convolution));
+        u = Ops.ActivationFunction.Apply(_convolution.Forward(tokens is null ? u : u.mul(tokens), convolution), _activation);
         u = tokens is null ? u : u.mul(tokens);
         var selection = _selection.forward(u); // (B, T, rank + 2·states)
         var delta = Softplus(_step.forward(selection.narrow(2, 0, _rank)));

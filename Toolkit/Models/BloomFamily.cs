@@ -11,15 +11,14 @@ internal sealed class BloomFamily() : DecoderFamily("bloom", "BloomForCausalLM")
 
     public override DecoderConfig Read(ConfigReader file)
     {
-        file.Require("apply_residual_connection_post_layernorm", false);
-        var heads = file.Int(8, "n_head", "num_attention_heads");
+        var heads = file.Int(8, "num_attention_heads", "n_head");
         var width = file.Int(64, "n_embed", "hidden_size");
         var config = new DecoderConfig
         {
             ModelType = Name,
             VocabularySize = file.Int(250880, "vocab_size"),
             Width = width,
-            Layers = file.Int(2, "n_layer", "num_hidden_layers"),
+            Layers = file.Int(2, "num_hidden_layers", "n_layer"),
             Heads = heads,
             KeyValueHeads = heads,
             HeadDimension = Split(width, heads),
@@ -32,6 +31,7 @@ internal sealed class BloomFamily() : DecoderFamily("bloom", "BloomForCausalLM")
             NormKind = NormKind.LayerNorm,
             NormEpsilon = file.Number("layer_norm_epsilon", 1e-5),
             HasEmbeddingNorm = true,
+            NormPlacement = file.Flag("apply_residual_connection_post_layernorm", false) ? NormPlacement.OnStream : NormPlacement.Before,
             QueryKeyValueLayout = QueryKeyValueLayout.Grouped,
             AttentionBias = true,
             TieEmbeddings = file.Flag("tie_word_embeddings", true),
@@ -56,7 +56,7 @@ internal sealed class BloomFamily() : DecoderFamily("bloom", "BloomForCausalLM")
         json["n_head"] = config.Heads;
         json["seq_length"] = config.MaxPositions;
         json["layer_norm_epsilon"] = config.NormEpsilon;
-        json["apply_residual_connection_post_layernorm"] = false;
+        json["apply_residual_connection_post_layernorm"] = config.NormPlacement == NormPlacement.OnStream;
         json["tie_word_embeddings"] = config.TieEmbeddings;
         WriteIds(json, config);
     }

@@ -5,9 +5,9 @@ using System.Text.Json.Nodes;
 namespace Toolkit.Models;
 
 /// <summary>The file <c>config.json</c> of a model folder.</summary>
-internal static class ConfigFile
+public static class ConfigFile
 {
-    public const string Name = "config.json";
+    internal const string Name = "config.json";
 
     private const long MostBytes = 16 << 20;
 
@@ -17,19 +17,12 @@ internal static class ConfigFile
     /// <exception cref="FileNotFoundException">The folder has none.</exception>
     /// <exception cref="NotSupportedException">An option that the toolkit does not have.</exception>
     /// <exception cref="InvalidDataException">The file is no configuration.</exception>
-    public static T Read<T>(string folder, Func<ConfigReader, T> read)
+    internal static T Read<T>(string folder, Func<ConfigReader, T> read)
     {
         var path = Path.Combine(folder, Name);
-        if (new FileInfo(path) is { Exists: true, Length: > MostBytes } large)
-        {
-            throw new InvalidDataException($"{path}: {large.Length} bytes are more than a configuration has");
-        }
-
-        var text = File.ReadAllText(path);
+        var file = new ConfigReader(ReadJson(folder));
         try
         {
-            var json = JsonNode.Parse(QuoteNumbersThatAreNone(text)) as JsonObject ?? throw new JsonException("not an object");
-            var file = new ConfigReader(json);
             if (file.OptionalObject("quantization_config") is { } quantized)
             {
                 throw new NotSupportedException($"quantization_config ({quantized.Text("quant_method", "of no named method")}) is not supported: the weights are not plain numbers");
@@ -47,8 +40,30 @@ internal static class ConfigFile
         }
     }
 
+    /// <summary>All that the file of a folder says; numbers that JSON does not have are texts.</summary>
+    /// <exception cref="FileNotFoundException">The folder has none.</exception>
+    /// <exception cref="InvalidDataException">The file is no JSON object.</exception>
+    public static JsonObject ReadJson(string folder)
+    {
+        var path = Path.Combine(folder, Name);
+        if (new FileInfo(path) is { Exists: true, Length: > MostBytes } large)
+        {
+            throw new InvalidDataException($"{path}: {large.Length} bytes are more than a configuration has");
+        }
+
+        var text = File.ReadAllText(path);
+        try
+        {
+            return JsonNode.Parse(QuoteNumbersThatAreNone(text)) as JsonObject ?? throw new JsonException("not an object");
+        }
+        catch (JsonException problem)
+        {
+            throw new InvalidDataException($"{path}: {problem.Message}", problem);
+        }
+    }
+
     /// <summary>Writes the file of a folder, which is made if need be.</summary>
-    public static void Write(string folder, JsonObject json)
+    internal static void Write(string folder, JsonObject json)
     {
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, Name), json.ToJsonString(Indented));

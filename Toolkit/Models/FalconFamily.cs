@@ -48,7 +48,7 @@ internal sealed class FalconFamily() : DecoderFamily("falcon", "FalconForCausalL
         config = ReadIds(config, file, 11, 11);
         return file.Flag("alibi", false)
             ? config with { Positions = PositionScheme.LinearBias, ScaledLinearBiases = true }
-            : RotaryFields.Read(config, file);
+            : RotaryFields.Read(config, file, partial: false);
     }
 
     public override DecoderNames Names(DecoderConfig config)

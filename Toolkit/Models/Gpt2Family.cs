@@ -9,14 +9,15 @@ internal sealed class Gpt2Family() : DecoderFamily("gpt2", "GPT2LMHeadModel")
     public override DecoderConfig Read(ConfigReader file)
     {
         file.Require("add_cross_attention", false);
-        var heads = file.Int(12, "n_head", "num_attention_heads");
-        var width = file.Int(768, "n_embd", "hidden_size");
+        // Where a file has both, the general name wins, as in transformers.
+        var heads = file.Int(12, "num_attention_heads", "n_head");
+        var width = file.Int(768, "hidden_size", "n_embd");
         var config = new DecoderConfig
         {
             ModelType = Name,
             VocabularySize = file.Int(50257, "vocab_size"),
             Width = width,
-            Layers = file.Int(12, "n_layer", "num_hidden_layers"),
+            Layers = file.Int(12, "num_hidden_layers", "n_layer"),
             Heads = heads,
             KeyValueHeads = heads,
             HeadDimension = Split(width, heads),
@@ -25,7 +26,7 @@ internal sealed class Gpt2Family() : DecoderFamily("gpt2", "GPT2LMHeadModel")
             FeedForwardBias = true,
             Activation = ReadActivation(file, "activation_function", "gelu_new"),
             Positions = PositionScheme.Learned,
-            MaxPositions = file.Int(1024, "n_positions", "max_position_embeddings"),
+            MaxPositions = file.Int(1024, "max_position_embeddings", "n_positions"),
             NormKind = NormKind.LayerNorm,
             NormEpsilon = file.Number("layer_norm_epsilon", 1e-5),
             QueryKeyValueLayout = QueryKeyValueLayout.Concatenated,

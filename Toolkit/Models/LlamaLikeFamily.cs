@@ -33,6 +33,9 @@ internal abstract class LlamaLikeFamily(string name, string architecture) : Deco
         /// <summary>Positions before rotary scaling, whatever the scaling itself says; null: as it says.</summary>
         public int? OriginalPositions { get; init; }
 
+        /// <summary>Whether a share of a head may turn.</summary>
+        public bool PartialRotary { get; init; }
+
         public double Epsilon { get; init; } = 1e-6;
 
         public bool Tied { get; init; }
@@ -69,7 +72,7 @@ internal abstract class LlamaLikeFamily(string name, string architecture) : Deco
             MaxPositions = file.Int(defaults.MaxPositions, "max_position_embeddings"),
             TieEmbeddings = file.Flag("tie_word_embeddings", defaults.Tied),
         };
-        return RotaryFields.Read(ReadIds(config, file, defaults.Begin, defaults.End), file, defaults.Theta);
+        return RotaryFields.Read(ReadIds(config, file, defaults.Begin, defaults.End), file, defaults.Theta, partial: defaults.PartialRotary);
     }
 
     /// <summary>Which layers see only the window: <c>layer_types</c> where the file has them.</summary>

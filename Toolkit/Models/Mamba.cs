@@ -11,7 +11,7 @@ public sealed class Mamba : StateSpaceModel
     private Mamba(MambaConfig config, ScalarType dtype)
         : base(
             nameof(Mamba), config.Validated(), config.WideResidual, [new([config.Kernel - 1, config.InnerWidth], IsWide: false), new([config.InnerWidth, config.StateSize], IsWide: true)],
-            () => new MambaMixer(config.Width, config.InnerWidth, config.StateSize, config.StepRank, config.Kernel, config.Bias, config.ConvolutionBias, dtype), dtype) => Config = config;
+            () => new MambaMixer(config.Width, config.InnerWidth, config.StateSize, config.StepRank, config.Kernel, config.Bias, config.ConvolutionBias, config.Activation, dtype), dtype) => Config = config;
 
     /// <summary>The model's shape.</summary>
     public MambaConfig Config { get; }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Toolkit.Layers;
+using Toolkit.Ops;
 
 namespace Toolkit.Models;
 
@@ -42,6 +43,9 @@ public sealed record Mamba2Config : RecurrentConfig
     /// <summary>The largest step.</summary>
     public double MostStep { get; init; } = double.PositiveInfinity;
 
+    /// <summary>What the convolution passes through; the gate is always silu.</summary>
+    public Activation Activation { get; init; }
+
     /// <summary>Whether the residual stream is float32 whatever the type of the weights.</summary>
     public bool WideResidual { get; init; } = true;
 
@@ -59,6 +63,7 @@ public sealed record Mamba2Config : RecurrentConfig
         Chunk = Chunk,
         Bias = Bias,
         ConvolutionBias = ConvolutionBias,
+        Activation = Activation,
         NormEpsilon = NormEpsilon,
         LeastStep = LeastStep,
         MostStep = MostStep,
@@ -100,7 +105,6 @@ public sealed record Mamba2Config : RecurrentConfig
 
     internal static Mamba2Config Read(ConfigReader file)
     {
-        StateSpaceFields.RequireSilu(file);
         var width = file.Int(4096, "hidden_size");
         var limits = file.Limits("time_step_limit") ?? (0, double.PositiveInfinity);
         var config = new Mamba2Config
@@ -122,6 +126,7 @@ public sealed record Mamba2Config : RecurrentConfig
             ConvolutionBias = file.Flag("use_conv_bias", true),
             LeastStep = limits.Least,
             MostStep = limits.Most,
+            Activation = DecoderFamily.ReadActivation(file, "hidden_act", "silu"),
             WideResidual = file.Flag("residual_in_fp32", true),
         }.Validated();
         var inner = StateSpaceFields.Inner(file, width);
@@ -149,6 +154,6 @@ public sealed record Mamba2Config : RecurrentConfig
         }
 
         json["residual_in_fp32"] = WideResidual;
-        json["hidden_act"] = "silu";
+        json["hidden_act"] = DecoderFamily.NameOf(Activation);
     }
 }

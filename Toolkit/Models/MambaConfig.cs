@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Toolkit.Layers;
+using Toolkit.Ops;
 
 namespace Toolkit.Models;
 
@@ -29,6 +30,9 @@ public sealed record MambaConfig : RecurrentConfig
 
     /// <summary>Whether the convolution has a bias.</summary>
     public bool ConvolutionBias { get; init; } = true;
+
+    /// <summary>What the convolution passes through; the gate is always silu.</summary>
+    public Activation Activation { get; init; }
 
     /// <summary>Whether the residual stream is float32 whatever the type of the weights.</summary>
     public bool WideResidual { get; init; } = true;
@@ -65,7 +69,6 @@ public sealed record MambaConfig : RecurrentConfig
 
     internal static MambaConfig Read(ConfigReader file)
     {
-        StateSpaceFields.RequireSilu(file);
         var width = file.Int(768, "hidden_size");
         return new MambaConfig
         {
@@ -82,6 +85,7 @@ public sealed record MambaConfig : RecurrentConfig
             Kernel = file.Int(4, "conv_kernel"),
             Bias = file.Flag("use_bias", false),
             ConvolutionBias = file.Flag("use_conv_bias", true),
+            Activation = DecoderFamily.ReadActivation(file, "hidden_act", "silu"),
             WideResidual = file.Flag("residual_in_fp32", true),
         }.Validated();
     }
@@ -97,22 +101,13 @@ public sealed record MambaConfig : RecurrentConfig
         json["use_bias"] = Bias;
         json["use_conv_bias"] = ConvolutionBias;
         json["residual_in_fp32"] = WideResidual;
-        json["hidden_act"] = "silu";
+        json["hidden_act"] = DecoderFamily.NameOf(Activation);
     }
 }
 
 /// <summary>Fields that Mamba's and Mamba-2's files have in common.</summary>
 internal static class StateSpaceFields
 {
-    /// <exception cref="NotSupportedException">Another activation.</exception>
-    public static void RequireSilu(ConfigReader file)
-    {
-        if (file.Text("hidden_act", "silu") is var name && name is not ("silu" or "swish"))
-        {
-            throw new NotSupportedException($"hidden_act '{name}' is not supported; known: silu");
-        }
-    }
-
     /// <exception cref="InvalidDataException">It is no number of 32 bits.</exception>
     public static int Inner(ConfigReader file, int width) => file.Number("expand", 2) * width is var inner and > 0 and <= int.MaxValue / 4
         ? (int)inner

@@ -11,7 +11,7 @@ internal sealed class MixtralFamily() : LlamaLikeFamily("mixtral", "MixtralForCa
         {
             SlidingWindow = file.OptionalInt("sliding_window"),
             FeedForwardKind = FeedForwardKind.MixtureOfExperts,
-            Experts = file.Int(8, "num_local_experts", "num_experts"),
+            Experts = file.Int(8, "num_experts", "num_local_experts"),
             ExpertsPerToken = file.Int(2, "num_experts_per_tok"),
         };
 

@@ -14,7 +14,7 @@ internal sealed class Phi3Family() : LlamaLikeFamily(ModelType, "Phi3ForCausalLM
     {
         var config = ReadCommon(
             file,
-            new() { Vocabulary = 32064, Width = 3072, FeedForwardWidth = 8192, MaxPositions = TrainedPositions, OriginalPositions = TrainedPositions, Epsilon = 1e-5, Begin = 1, End = 32000 });
+            new() { Vocabulary = 32064, Width = 3072, FeedForwardWidth = 8192, MaxPositions = TrainedPositions, OriginalPositions = TrainedPositions, PartialRotary = true, Epsilon = 1e-5, Begin = 1, End = 32000 });
         if (config.RotaryScaling is { Kind: not RotaryScalingKind.LongRope } other)
         {
             throw new NotSupportedException($"rotary scaling {other.Kind} is not supported in a phi3 model; known: longrope");

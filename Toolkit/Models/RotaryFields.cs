@@ -9,11 +9,19 @@ namespace Toolkit.Models;
 /// </summary>
 internal static class RotaryFields
 {
+    /// <param name="config">What was read so far.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="theta">The base where the file has none.</param>
+    /// <param name="thetaField">What older files call the base.</param>
+    /// <param name="factor">The share of a head that turns where the file does not say.</param>
+    /// <param name="factorField">What older files call the share.</param>
+    /// <param name="originalPositions">Positions before scaling where the file does not say; null: the model's.</param>
+    /// <param name="partial">Whether the family turns a share of a head at all.</param>
     /// <exception cref="NotSupportedException">A way of scaling that the toolkit does not have.</exception>
     /// <exception cref="InvalidDataException">A field is of another type, or one that the scaling needs is missing.</exception>
     public static DecoderConfig Read(
         DecoderConfig config, ConfigReader file, double theta = 10000, string thetaField = "rope_theta", double factor = 1, string factorField = "partial_rotary_factor",
-        int? originalPositions = null)
+        int? originalPositions = null, bool partial = true)
     {
         var rope = file.OptionalObject("rope_scaling") is { } old && (old.Has("rope_type") || old.Has("type")) ? old : file.OptionalObject("rope_parameters");
         if (rope?.Has("full_attention") == true || rope?.Has("sliding_attention") == true)
@@ -22,12 +30,21 @@ internal static class RotaryFields
         }
 
         var original = file.OptionalInt("original_max_position_embeddings") ?? originalPositions ?? rope?.OptionalInt("original_max_position_embeddings") ?? config.MaxPositions;
-        return config with
+        config = config with
         {
             RopeTheta = rope?.OptionalNumber("rope_theta") ?? file.OptionalNumber(thetaField) ?? file.Number("rope_theta", theta),
             RotaryFactor = rope?.OptionalNumber("partial_rotary_factor") ?? file.OptionalNumber(factorField) ?? file.Number("partial_rotary_factor", factor),
             RotaryScaling = rope is null ? null : Scaling(rope, config, original),
         };
+        if (partial || config.RotaryFactor == 1)
+        {
+            return config;
+        }
+
+        // transformers turns whole heads in these families whatever the file says, and fails where frequencies are scaled.
+        return config.RotaryScaling is null
+            ? config with { RotaryFactor = 1 }
+            : throw new NotSupportedException($"partial_rotary_factor {config.RotaryFactor} with scaled frequencies is not supported in a {config.ModelType} model");
     }
 
     /// <summary>Adds the fields; those that say the default are left out of the older spelling.</summary>

@@ -66,7 +66,7 @@ public sealed record RwkvConfig : RecurrentConfig
             EndTokenIds = new(file.Ids("eos_token_id", 0)),
             AttentionWidth = file.Int(width, "attention_hidden_size"),
             FeedForwardWidth = file.OptionalInt("intermediate_size") ?? (width <= int.MaxValue / 4 ? 4 * width : throw new InvalidDataException($"width {width} is too large")),
-            ContextLength = file.Int(1024, "context_length", "max_position_embeddings"),
+            ContextLength = file.Int(1024, "max_position_embeddings", "context_length"),
             RescaleEvery = Math.Max(file.Int(6, "rescale_every"), 0),
         }.Validated();
     }

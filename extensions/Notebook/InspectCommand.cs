@@ -92,6 +92,12 @@ internal static class InspectCommand
             told.WriteLine("configuration");
             told.WriteLine(json.ToJsonString(Indented));
             told.WriteLine();
+            if ((string?)json["model_type"] is { } family && !DecoderConfig.KnownFamilies.Contains(family))
+            {
+                TellOther(told, folder);
+                return;
+            }
+
             config = DecoderConfig.Load(folder);
         }
         catch (Exception problem) when (problem is NotSupportedException or CheckpointException)
@@ -101,6 +107,21 @@ internal static class InspectCommand
         }
 
         TellMemory(told, path, config, context ?? config.MaxPositions);
+    }
+
+    /// <summary>What a model that keeps no keys and values needs beside its weights.</summary>
+    private static void TellOther(TextWriter told, string folder)
+    {
+        if (BertConfig.IsIn(folder))
+        {
+            var encoder = BertConfig.Load(folder);
+            told.WriteLine(string.Create(CultureInfo.InvariantCulture, $"an encoder of texts up to {encoder.MaxPositions:N0} positions: nothing is kept from one to the next"));
+            return;
+        }
+
+        using var model = CausalModel.Load(folder, map: true);
+        using var state = model.NewState(1, 1);
+        told.WriteLine($"memory for one sequence of any length: a state of {TensorTree.Bytes(state.Bytes)} (float32)");
     }
 
     /// <summary>Weights as they lie in memory, as stored and as float32, which is what they are loaded as by default; and keys and values of that many positions.</summary>
@@ -128,15 +149,7 @@ internal static class InspectCommand
             return GgufModel.ReadConfig(file);
         }
 
-        var path = Path.Combine(folder, DecoderConfig.FileName);
-        try
-        {
-            return JsonNode.Parse(File.ReadAllText(path)) as JsonObject ?? throw new JsonException("not an object");
-        }
-        catch (JsonException problem)
-        {
-            throw new InvalidDataException($"{path}: {problem.Message}", problem);
-        }
+        return ConfigFile.ReadJson(folder);
     }
 
     private static string Short(object value)

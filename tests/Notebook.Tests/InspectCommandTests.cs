@@ -38,6 +38,35 @@ public sealed class InspectCommandTests
     }
 
     [Fact]
+    public void Models_of_states_and_encoders_say_what_they_keep()
+    {
+        var folder = Directory.CreateTempSubdirectory("inspect");
+        try
+        {
+            Assert.Contains("memory for one sequence of any length: a state of ", Execute(Fixture("references", "mamba"), null).Told);
+            Assert.Contains("an encoder of texts up to ", Execute(Fixture("references", "bert-encoder"), null).Told);
+
+            // Older files hold a number that JSON does not have.
+            foreach (var file in Directory.GetFiles(Fixture("references", "mamba2-groups")))
+            {
+                File.Copy(file, Path.Combine(folder.FullName, Path.GetFileName(file)));
+            }
+
+            var config = Path.Combine(folder.FullName, "config.json");
+            var text = File.ReadAllText(config);
+            Assert.Contains("0.5", text);
+            File.WriteAllText(config, text.Replace("0.5", "Infinity"));
+            var (code, told, problems) = Execute(folder.FullName, null);
+            Assert.Equal((0, ""), (code, problems));
+            Assert.Contains("a state of 8.7 kB (float32)", told);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
     public void What_is_not_known_is_said()
     {
         Assert.Contains("There is no config.json beside it", Execute(Fixture("torch", "tensors.safetensors"), null).Told);

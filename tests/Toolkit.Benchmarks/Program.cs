@@ -1,4 +1,5 @@
 using Toolkit.Benchmarks.Checkpoints;
+using Toolkit.Benchmarks.Models;
 using Toolkit.Benchmarks.Notebook;
 using Toolkit.Benchmarks.Text;
 using Toolkit.Benchmarks.Training;
@@ -8,12 +9,13 @@ return args switch
     ["training-step", ..] => TrainingStepBenchmark.Run(),
     ["kernel", ..] => KernelBenchmark.Run(),
     ["gguf", ..] => GgufBenchmark.Run(),
+    ["references", var folder] => ReferenceBenchmark.Run(folder),
     ["tokenizer", var path, .. var tokenizers] => TokenizerBenchmark.Run(path, tokenizers),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("benchmarks: training-step | kernel | gguf | tokenizer <text.gz> [tokenizer…]");
+    Console.Error.WriteLine("benchmarks: training-step | kernel | gguf | references <folder> | tokenizer <text.gz> [tokenizer…]");
     return 2;
 }

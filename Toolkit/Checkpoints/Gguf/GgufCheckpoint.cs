@@ -33,6 +33,11 @@ internal sealed class GgufCheckpoint : ITensorFile
         var file = GgufFile.Open(path);
         try
         {
+            if (file.Metadata.Integer("split.count") is > 1 and var parts)
+            {
+                throw new NotSupportedException($"{path}: the model is split into {parts} files, which is not supported; llama.cpp's llama-gguf-split --merge makes one of them");
+            }
+
             var architecture = GgufArchitectures.Of(file);
             return new(file, architecture, new(architecture.ReadConfig(file)));
         }

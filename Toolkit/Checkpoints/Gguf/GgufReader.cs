@@ -8,6 +8,7 @@ namespace Toolkit.Checkpoints;
 internal sealed class GgufReader(Stream stream, string path)
 {
     private const int DeepestArray = 8;
+    private const int ShortText = 256;
     private readonly long _length = stream.Length;
 
     public long Position { get; private set; }
@@ -39,7 +40,9 @@ internal sealed class GgufReader(Stream stream, string path)
             return "";
         }
 
-        var bytes = new byte[length];
+        // Vocabularies have hundreds of thousands of short texts.
+        Span<byte> bytes = length <= ShortText ? stackalloc byte[ShortText] : new byte[length];
+        bytes = bytes[..length];
         Fill(bytes, what);
         return Encoding.UTF8.GetString(bytes);
     }

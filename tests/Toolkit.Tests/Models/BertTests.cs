@@ -16,18 +16,6 @@ public sealed class BertTests : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    [Fact]
-    public void HiddenStatesAreThoseOfTransformers()
-    {
-        using var scope = NewDisposeScope();
-        using var noGradient = no_grad();
-        using var model = Bert.Load(Reference);
-        using var expected = Checkpoint.Open(Path.Combine(Reference, "expected.safetensors"));
-        var error = Tensors.Difference(model.forward(expected.Load("input_ids")), expected.Load("last_hidden_state"));
-        TestContext.Current.TestOutputHelper?.WriteLine($"{error:0.0e+0}");
-        Assert.InRange(error, 0, 1e-4f);
-    }
-
     [Theory]
     [InlineData(3, 24, 4, 50, Activation.Gelu, 1e-12)]
     [InlineData(1, 30, 5, 17, Activation.Relu, 1e-5)]
@@ -49,16 +37,16 @@ public sealed class BertTests : IDisposable
             TokenTypes = 3,
         };
         using var model = Bert.Create(config, 4);
-        random.manual_seed(9);
+        using var generator = new Generator(9);
         foreach (var parameter in model.parameters())
         {
-            parameter.add_(randn_like(parameter).mul(0.3f));
+            parameter.add_(randn(parameter.shape, generator: generator).mul(0.3f));
         }
 
         model.Save(_folder.FullName);
         using var weights = new NaiveWeights(_folder.FullName);
         var plain = new NaiveBert(JsonNode.Parse(File.ReadAllText(Path.Combine(_folder.FullName, "config.json")))!, weights);
-        var (ids, types) = (randint(0, 60, [1, 25], int64), randint(0, 3, [1, 25], int64));
+        var (ids, types) = (randint(0, 60, [1, 25], int64, generator: generator), randint(0, 3, [1, 25], int64, generator: generator));
         var expected = plain.Hidden([.. ids.data<long>().ToArray().Select(id => (int)id)], [.. types.data<long>().ToArray().Select(id => (int)id)]);
         Assert.InRange(Tensors.Difference(model.Forward(ids, null, types)[0], tensor(expected.SelectMany(row => row.Select(x => (float)x)).ToArray()).view(25, width)), 0, 2e-5f);
         Assert.Equal(config, BertConfig.Load(_folder.FullName));
@@ -99,14 +87,6 @@ public sealed class BertTests : IDisposable
         var hidden = model.Forward(arange(10, int64).view(2, 5), null);
         var expected = hidden.select(1, 0).matmul(checkpoint.Load("pooler.dense.weight").t()).add(checkpoint.Load("pooler.dense.bias")).tanh();
         Assert.InRange(Tensors.Difference(model.Pooled(hidden), expected), 0, 1e-6f);
-    }
-
-    [Fact]
-    public void SavedItIsTheSameFile()
-    {
-        using var model = Bert.Load(Reference);
-        model.Save(_folder.FullName);
-        Assert.Equal(File.ReadAllBytes(Path.Combine(Reference, "model.safetensors")), File.ReadAllBytes(Path.Combine(_folder.FullName, "model.safetensors")));
     }
 
     /// <summary>A language model's file: a prefix, the first names of norms, a head, a buffer, no pooler.</summary>

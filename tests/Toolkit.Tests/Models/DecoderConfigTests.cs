@@ -25,7 +25,7 @@ public sealed class DecoderConfigTests
     [InlineData("""{"model_type":"llama","hidden_act":"mish"}""", "hidden_act 'mish'")]
     [InlineData("""{"model_type":"gpt2","add_cross_attention":true}""", "add_cross_attention true")]
     [InlineData("""{"model_type":"gemma2","use_bidirectional_attention":true}""", "use_bidirectional_attention true")]
-    [InlineData("""{"model_type":"bloom","apply_residual_connection_post_layernorm":true}""", "apply_residual_connection_post_layernorm true")]
+    [InlineData("""{"model_type":"llama","partial_rotary_factor":0.5,"rope_scaling":{"type":"linear","factor":2.0}}""", "partial_rotary_factor 0.5 with scaled frequencies")]
     [InlineData("""{"model_type":"opt","layer_norm_elementwise_affine":false}""", "layer_norm_elementwise_affine false")]
     [InlineData("""{"model_type":"falcon","new_decoder_architecture":true,"parallel_attn":false}""", "parallel_attn False")]
     [InlineData("""{"model_type":"qwen2","layer_types":["chunked_attention"]}""", "layer_types 'chunked_attention'")]

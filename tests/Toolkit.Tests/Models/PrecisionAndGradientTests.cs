@@ -21,10 +21,12 @@ public sealed class PrecisionAndGradientTests : IDisposable
     [MemberData(nameof(Models))]
     public void TheGradientIsTheSlope(string name, string json)
     {
-        const double step = 2e-3;
+        // A token that changes its experts on the way is a jump of the loss: a short way passes none.
+        var step = name.StartsWith("mixtral", StringComparison.Ordinal) ? 2e-4 : 2e-3;
         using var scope = NewDisposeScope();
         using var model = FamilyTests.Make(json, _folder.FullName);
-        var (ids, targets) = (randint(0, 50, [2, 12], int64), randint(0, 50, [2, 12], int64));
+        using var generator = new Generator(5);
+        var (ids, targets) = (randint(0, 50, [2, 12], int64, generator: generator), randint(0, 50, [2, 12], int64, generator: generator));
         var loss = model.Loss(ids, targets);
         Assert.Equal(nn.functional.cross_entropy(model.forward(ids).view(-1, 50), targets.view(-1)).item<float>(), loss.item<float>(), 1e-4f);
         loss.backward();

@@ -11,11 +11,15 @@ internal static class Tensors
         return a.sub(b).abs().max().item<float>();
     }
 
-    /// <summary>(B, 1): the most probable token after the last position, one excepted.</summary>
-    public static Tensor Best(Tensor logits, int except)
+    /// <summary>(B, 1): the most probable token after the last position, some excepted.</summary>
+    public static Tensor Best(Tensor logits, IEnumerable<int> except)
     {
         var last = logits.select(1, -1).clone();
-        last.narrow(1, except, 1).fill_(float.NegativeInfinity);
+        foreach (var id in except)
+        {
+            last.narrow(1, id, 1).fill_(float.NegativeInfinity);
+        }
+
         return last.argmax(-1, true);
     }
 }

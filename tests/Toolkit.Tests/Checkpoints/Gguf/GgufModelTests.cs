@@ -105,6 +105,7 @@ public sealed class GgufModelTests : IDisposable
     [InlineData("llama.rope.dimension_count", 8u, "the metadata \"llama.rope.dimension_count\" is 8 where heads have 16 dimensions")]
     [InlineData("llama.rope.scaling.type", "longrope", "\"llama.rope.scaling.type\" is \"longrope\"")]
     [InlineData("llama.embedding_length", 0u, "positive")]
+    [InlineData("split.count", (ushort)3, "the model is split into 3 files")]
     public void MetadataThatMakesNoModelIsRefused(string key, object? value, string expected)
     {
         using var scope = NewDisposeScope();

@@ -42,6 +42,32 @@ public sealed class LlamaCppTests : IDisposable
         Compare(written, ids, LlamaCpp.NextTokens(FilePath, ids.data<long>().ToArray()), tolerance);
     }
 
+    [Theory]
+    [Trait("Needs", "llama.cpp")]
+    [InlineData("""{"rope_type":"llama3","rope_theta":1000.0,"factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":32}""")]
+    [InlineData("""{"rope_type":"linear","rope_theta":10000.0,"factor":4.0}""")]
+    [InlineData("""{"rope_type":"yarn","rope_theta":10000.0,"factor":4.0,"original_max_position_embeddings":32}""")]
+    public void ScaledPositionsAreTurnedTheSame(string rope)
+    {
+        using var scope = NewDisposeScope();
+        var json = DecoderConfig.Llama(2, 64, 4, 2, 384, maxPositions: 128).ToJson();
+        json["rope_parameters"] = JsonNode.Parse(rope);
+        json.Remove("rope_theta");
+        using var model = Decoder.Create(DecoderConfig.FromJson(json), 9);
+        using (no_grad())
+        {
+            foreach (var matrix in model.parameters().Where(parameter => parameter.dim() == 2))
+            {
+                matrix.mul_(8);
+            }
+        }
+
+        model.SaveGguf(FilePath, GgufType.F32, Tokenizer());
+        using var generator = new Generator(4);
+        var ids = randint(3, 383, [100], ScalarType.Int64, generator: generator);
+        Compare(model, ids, LlamaCpp.NextTokens(FilePath, ids.data<long>().ToArray()), 1e-3);
+    }
+
     /// <summary>The file and what llama.cpp says of it are in the fixtures, so this needs no llama.cpp.</summary>
     [Fact]
     public void WhatLlamaCppWroteRunsHere()
