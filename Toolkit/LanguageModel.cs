@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Toolkit.Checkpoints;
 using Toolkit.Data;
 using Toolkit.Decoding;
 using Toolkit.Evaluation;
@@ -26,10 +27,15 @@ public sealed partial class LanguageModel : IDisposable
     // Tokenizing a corpus takes longer than many a training step: it is done once a corpus and model.
     private readonly ConditionalWeakTable<Corpus, TokenizedSplits> _tokenized = [];
 
-    private LanguageModel(CausalModel model, Tokenizer tokenizer)
+    private readonly Lazy<GenerationOptions> _defaults;
+    private readonly string? _folder;
+
+    private LanguageModel(CausalModel model, Tokenizer tokenizer, string? folder = null)
     {
         Model = model;
         Tokenizer = tokenizer;
+        _folder = folder;
+        _defaults = new(() => folder is null ? new() : GenerationOptions.Load(folder));
     }
 
     /// <summary>The model; it lives as long as this object.</summary>
@@ -41,6 +47,11 @@ public sealed partial class LanguageModel : IDisposable
 
     /// <summary>The tokenizer.</summary>
     public Tokenizer Tokenizer { get; }
+
+    /// <summary>How this model generates where nothing else is asked for: what <c>generation_config.json</c> in its folder says, read when it is first needed.</summary>
+    /// <exception cref="InvalidDataException">The file is malformed.</exception>
+    /// <exception cref="NotSupportedException">It asks for a way to generate that is not supported.</exception>
+    public GenerationOptions GenerationDefaults => _defaults.Value;
 
     /// <summary>Makes a model with random weights.</summary>
     /// <param name="config">Its shape.</param>
@@ -63,18 +74,22 @@ public sealed partial class LanguageModel : IDisposable
         return new LanguageModel(model, tokenizer);
     }
 
-    /// <summary>Loads a folder in Hugging Face layout: <c>config.json</c>, <c>model.safetensors</c> (or shards) and <c>tokenizer.json</c>.</summary>
-    /// <param name="folder">The folder.</param>
+    /// <summary>
+    /// Loads a folder in Hugging Face layout: <c>config.json</c>, <c>model.safetensors</c> (or shards) and <c>tokenizer.json</c>; or a model by its name there,
+    /// which is looked for in the cache that other tools share, and else downloaded: see <see cref="ModelCache"/>.
+    /// </summary>
+    /// <param name="folder">The folder, or a name such as <c>org/name</c>.</param>
     /// <param name="dtype">Type of the weights in memory; default: float32.</param>
     /// <exception cref="ArgumentException">The tokenizer has more tokens than the model's vocabulary.</exception>
     public static LanguageModel Load(string folder, torch.ScalarType? dtype = null)
     {
+        folder = ModelCache.FromEnvironment().Resolve(folder);
         var tokenizer = Tokenizer.Load(folder);
         var model = CausalModel.Load(folder, dtype);
         try
         {
             RequireVocabulary(model.VocabularySize, tokenizer, $"the model in '{folder}'");
-            return new LanguageModel(model, tokenizer);
+            return new LanguageModel(model, tokenizer, folder);
         }
         catch
         {
@@ -88,6 +103,10 @@ public sealed partial class LanguageModel : IDisposable
     {
         Model.Save(folder);
         Tokenizer.Save(folder);
+        if (_folder is not null && File.Exists(Path.Combine(_folder, GenerationOptions.FileName)))
+        {
+            GenerationDefaults.Save(folder);
+        }
     }
 
     /// <summary>Trains on a corpus and validates on its validation documents. Steps are made as they are asked for.</summary>
@@ -133,11 +152,14 @@ public sealed partial class LanguageModel : IDisposable
 
     /// <summary>Continues a text by at most <paramref name="tokens"/> tokens. Tokens come as they are decoded.</summary>
     /// <param name="prompt">The text to continue; an empty one begins a new text.</param>
-    /// <param name="tokens">The most tokens.</param>
+    /// <param name="tokens">The most tokens; null: as in <see cref="GenerationDefaults"/>, like all that is not asked for here.</param>
     /// <param name="temperature">0 is greedy, 1 the model's own distribution.</param>
     /// <param name="seed">The same seed gives the same text.</param>
-    public IEnumerable<GeneratedToken> Generate(string prompt, int tokens = 256, double temperature = 1, long seed = 0) =>
-        Generate(prompt, new GenerationOptions { MaxTokens = tokens, Sampling = new() { Temperature = temperature, Seed = seed } });
+    public IEnumerable<GeneratedToken> Generate(string prompt, int? tokens = null, double? temperature = null, long seed = 0) => Generate(prompt, GenerationDefaults with
+    {
+        MaxTokens = tokens ?? GenerationDefaults.MaxTokens,
+        Sampling = GenerationDefaults.Sampling with { Temperature = temperature ?? GenerationDefaults.Sampling.Temperature, Seed = seed },
+    });
 
     /// <summary>How well the model predicts documents.</summary>
     public EvaluationResult Evaluate(IEnumerable<string> documents) => Evaluate(TokenizedCorpus.From(Tokenizer, documents));

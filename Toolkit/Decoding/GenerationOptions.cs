@@ -3,6 +3,9 @@ namespace Toolkit.Decoding;
 /// <summary>What to generate: how much, drawn how, ended by what.</summary>
 public sealed record GenerationOptions
 {
+    /// <summary>Name of the file beside the weights.</summary>
+    public const string FileName = GenerationFile.Name;
+
     /// <summary>The most tokens to generate.</summary>
     public int MaxTokens { get; init; } = 256;
 
@@ -14,6 +17,21 @@ public sealed record GenerationOptions
 
     /// <summary>Whether the end-of-text token, the tokenizer's or the model configuration's, ends the generation.</summary>
     public bool StopAtEndOfText { get; init; } = true;
+
+    /// <summary>Further ids that end the generation, beside the tokenizer's end of text and those of the model configuration.</summary>
+    public IReadOnlyList<int> EndTokenIds { get; init; } = [];
+
+    /// <summary>
+    /// How the makers of a model want it to generate: what <c>generation_config.json</c> in its folder says, as transformers reads it (without
+    /// <c>do_sample</c> that is greedy); the options' own defaults where there is no such file.
+    /// </summary>
+    /// <param name="folder">A Hugging Face model folder.</param>
+    /// <exception cref="InvalidDataException">The file is malformed.</exception>
+    /// <exception cref="NotSupportedException">It asks for a way to generate that is not supported.</exception>
+    public static GenerationOptions Load(string folder) => GenerationFile.Read(folder);
+
+    /// <summary>Writes <c>generation_config.json</c> into a folder.</summary>
+    public void Save(string folder) => GenerationFile.Write(folder, this);
 
     /// <summary>Checks all values.</summary>
     /// <exception cref="ArgumentException">A value is outside its range.</exception>

@@ -10,7 +10,7 @@ public static class Generator
     /// <summary>Yields tokens as they are decoded. Nothing is computed before the first token is asked for, nor after enumeration stops.</summary>
     /// <param name="model">The model.</param>
     /// <param name="tokenizer">The tokenizer that the model was trained with.</param>
-    /// <param name="prompt">The text to continue; an empty one begins a new text, with the end-of-text token.</param>
+    /// <param name="prompt">The text to continue, with what the tokenizer puts around it; an empty one begins a new text, with the end-of-text token.</param>
     /// <param name="options">What to generate.</param>
     /// <param name="cancellation">Ends the sequence before the next token.</param>
     /// <returns>
@@ -28,7 +28,7 @@ public static class Generator
 
     private static int[] PromptIds(CausalModel model, Tokenizer tokenizer, string prompt)
     {
-        var ids = tokenizer.Encode(prompt);
+        var ids = tokenizer.Encode(prompt, addSpecialTokens: true);
         if (ids.Length == 0)
         {
             ids = tokenizer.EndOfTextId >= 0
@@ -59,12 +59,13 @@ public static class Generator
         var text = new TokenText(tokenizer, options.StopStrings);
         var context = new List<int>(prompt.Length + count);
         context.AddRange(prompt);
+        HashSet<int> ends = options.StopAtEndOfText ? [tokenizer.EndOfTextId, .. model.EndTokenIds, .. options.EndTokenIds] : [];
         for (var i = 0; i < count && !cancellation.IsCancellationRequested; i++)
         {
             session.Feed(CollectionsMarshal.AsSpan(context)[session.Length..]);
             var (id, logProbability) = choice.Next(session.Logits, CollectionsMarshal.AsSpan(context));
             context.Add(id);
-            var token = text.Append(id, options.StopAtEndOfText && (id == tokenizer.EndOfTextId || model.EndTokenIds.Contains(id)), i == count - 1 ? atCount : null);
+            var token = text.Append(id, ends.Contains(id), i == count - 1 ? atCount : null);
             yield return new GeneratedToken(id, token.Text, logProbability) { Finish = token.Finish };
             if (token.Finish is not null)
             {
