@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
 using Toolkit.Checkpoints;
+using Toolkit.Models;
+using Toolkit.Text;
 
 namespace Toolkit;
 
@@ -15,24 +17,28 @@ public sealed partial class LanguageModel
     /// <exception cref="NotSupportedException">GGUF has no place for the family, an option of it, or a part of the tokenizer.</exception>
     /// <exception cref="CheckpointException">The file cannot be written.</exception>
     /// <example><code>model.SaveGguf("model-q8_0.gguf", GgufType.Q8_0);</code></example>
-    public void SaveGguf(string path, GgufType type = GgufType.F16) => Decoder.SaveGguf(path, type, TokenizerMetadata());
-
-    private IEnumerable<KeyValuePair<string, object>> TokenizerMetadata()
+    public void SaveGguf(string path, GgufType type = GgufType.F16)
     {
-        var folder = Directory.CreateTempSubdirectory("toolkit-tokenizer");
-        try
-        {
-            Tokenizer.Save(folder.FullName);
-            var tokenizer = Json(Path.Combine(folder.FullName, "tokenizer.json")) ?? throw new NotSupportedException("the tokenizer cannot be written as GGUF: it is no byte-level BPE");
-            var chat = Json(Path.Combine(folder.FullName, "tokenizer_config.json"))?["chat_template"];
-            int? end = Decoder.Config.EndTokenId ?? (Tokenizer.EndOfTextId >= 0 ? Tokenizer.EndOfTextId : null);
-            return GgufModel.TokenizerMetadata(tokenizer, Decoder.Config.VocabularySize, Decoder.Config.BeginTokenId, end, chat is JsonValue text ? text.ToString() : null);
-        }
-        finally
-        {
-            folder.Delete(recursive: true);
-        }
+        var decoder = Model as Decoder ?? throw new NotSupportedException($"a {Model.ModelType} model cannot be written as GGUF");
+        var tokenizer = Tokenizer.Json is { } json ? JsonNode.Parse(json)!.AsObject() : throw new NotSupportedException("the tokenizer cannot be written as GGUF: it is no byte-level BPE");
+        decoder.SaveGguf(path, type, GgufModel.TokenizerMetadata(
+            tokenizer,
+            decoder.VocabularySize,
+            decoder.BeginTokenId ?? Known(Tokenizer.BeginOfTextId),
+            decoder.Config.EndTokenId ?? Known(Tokenizer.EndOfTextId),
+            Tokenizer.ChatTemplate));
+
+        static int? Known(int id) => id >= 0 ? id : null;
     }
 
-    private static JsonObject? Json(string path) => File.Exists(path) ? JsonNode.Parse(File.ReadAllText(path)) as JsonObject : null;
+    private static Tokenizer LoadTokenizer(string folderOrGguf)
+    {
+        if (!GgufFile.IsNamed(folderOrGguf))
+        {
+            return Tokenizer.Load(folderOrGguf);
+        }
+
+        using var file = GgufFile.Open(folderOrGguf);
+        return GgufModel.ReadTokenizer(file);
+    }
 }

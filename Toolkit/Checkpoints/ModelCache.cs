@@ -1,3 +1,6 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text;
 using System.Text.RegularExpressions;
 using Toolkit.Checkpoints.Hub;
 
@@ -9,6 +12,8 @@ namespace Toolkit.Checkpoints;
 /// </summary>
 public sealed partial class ModelCache
 {
+    private const int ConcurrentQuestions = 8;
+    private static readonly string[] FileEndings = [".gguf", ".safetensors", ".bin", ".pt", ".json"];
     private readonly ModelCacheOptions _options;
     private readonly Func<HttpMessageHandler>? _handler;
 
@@ -32,8 +37,9 @@ public sealed partial class ModelCache
 
     /// <summary>
     /// The folder of a model: what is there already, as a folder or file of that path or in the cache; else it is downloaded, unless the options say offline.
+    /// What is in the cache is not compared with the server: <see cref="Download"/> does that.
     /// </summary>
-    /// <param name="nameOrPath">A path, or a name such as <c>org/name</c>.</param>
+    /// <param name="nameOrPath">A path, or a name such as <c>org/name</c>. What has the ending of a file of weights is a path, whether it is there or not.</param>
     /// <param name="revision">A branch, a tag or a commit.</param>
     /// <param name="progress">Told how far a download is.</param>
     /// <param name="cancellation">Ends a download; what is there is taken up again by the next one.</param>
@@ -42,7 +48,7 @@ public sealed partial class ModelCache
     public string Resolve(string nameOrPath, string revision = "main", IProgress<DownloadProgress>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(nameOrPath);
-        if (Directory.Exists(nameOrPath) || File.Exists(nameOrPath))
+        if (Directory.Exists(nameOrPath) || File.Exists(nameOrPath) || FileEndings.Any(ending => nameOrPath.EndsWith(ending, StringComparison.OrdinalIgnoreCase)))
         {
             return nameOrPath;
         }
@@ -52,14 +58,29 @@ public sealed partial class ModelCache
             throw new DirectoryNotFoundException($"there is no folder '{nameOrPath}', and it is no name of a model (org/name)");
         }
 
-        if (Find(nameOrPath, revision) is { } found && HoldsModel(found))
+        var found = Find(nameOrPath, revision) is { } snapshot && HubFiles.HoldsModel(snapshot) ? snapshot : null;
+        if (found is not null && (_options.Offline || HubFiles.HoldsTokenizer(found)))
         {
             return found;
         }
 
-        return _options.Offline
-            ? throw new CheckpointException($"there is no folder '{nameOrPath}', no model of that name at revision '{revision}' in {_options.Folder}, and HF_HUB_OFFLINE forbids to download it")
-            : Download(nameOrPath, revision, progress, cancellation);
+        if (_options.Offline)
+        {
+            throw new CheckpointException($"there is no folder '{nameOrPath}', no model of that name at revision '{revision}' in {_options.Folder}, and HF_HUB_OFFLINE forbids to download it");
+        }
+
+        try
+        {
+            return Download(nameOrPath, revision, progress, cancellation);
+        }
+        catch (CheckpointException) when (found is not null)
+        {
+            return found; // weights without a tokenizer are enough for some
+        }
+        catch (CheckpointException problem)
+        {
+            throw new CheckpointException($"there is no folder '{nameOrPath}', nor such a model in {_options.Folder}; {problem.Message}", problem);
+        }
     }
 
     /// <summary>The snapshot of a model that is in the cache, or null.</summary>
@@ -119,48 +140,83 @@ public sealed partial class ModelCache
 
         using var client = new HubClient(_options, _handler?.Invoke());
         var (commit, files) = await client.List(name, revision, cancellation).ConfigureAwait(false);
-        var wanted = HubFiles.Select(files);
         var snapshot = Path.Combine(folder, "snapshots", commit);
-        for (var i = 0; i < wanted.Count; i++)
-        {
-            await Fetch(client, name, commit, folder, snapshot, wanted[i], new DownloadProgress(wanted[i], i + 1, wanted.Count, 0, null), progress, cancellation).ConfigureAwait(false);
-        }
+        var missing = HubFiles.Select(name, files).Where(file => !File.Exists(InSnapshot(snapshot, file)));
+        await Fetch(client, name, folder, snapshot, await Look(client, name, commit, missing, cancellation).ConfigureAwait(false), progress, cancellation).ConfigureAwait(false);
 
         // Last of all: who finds the branch finds all files.
         if (revision != commit)
         {
             var reference = Path.Combine(folder, "refs", Local(revision));
             Directory.CreateDirectory(Path.GetDirectoryName(reference)!);
-            await File.WriteAllTextAsync(reference, commit, cancellation).ConfigureAwait(false);
+            using var pending = PendingFile.Write(reference, 0, stream => stream.Write(Encoding.ASCII.GetBytes(commit)));
+            pending.Commit();
         }
 
         return snapshot;
     }
 
-    private static async Task Fetch(
-        HubClient client, string name, string commit, string folder, string snapshot, string file, DownloadProgress start, IProgress<DownloadProgress>? progress, CancellationToken cancellation)
+    /// <summary>Hashes and lengths, the smallest file first: what is wrong with a model shows early.</summary>
+    private static async Task<RemoteFile[]> Look(HubClient client, string name, string commit, IEnumerable<string> files, CancellationToken cancellation)
     {
-        var path = Path.Combine([snapshot, .. file.Split('/')]);
+        var found = new ConcurrentBag<RemoteFile>();
+        var options = new ParallelOptions { MaxDegreeOfParallelism = ConcurrentQuestions, CancellationToken = cancellation };
+        await System.Threading.Tasks.Parallel.ForEachAsync(files, options, async (file, token) => found.Add(await client.Look(name, commit, file, token).ConfigureAwait(false))).ConfigureAwait(false);
+        return [.. found.OrderBy(file => file.Length ?? long.MaxValue).ThenBy(file => file.Name, StringComparer.Ordinal)];
+    }
+
+    private async Task Fetch(
+        HubClient client, string name, string folder, string snapshot, RemoteFile[] files, IProgress<DownloadProgress>? progress, CancellationToken cancellation)
+    {
+        var blobs = Path.Combine(folder, "blobs");
+        Directory.CreateDirectory(blobs);
+        RequireRoom(blobs, name, files);
+        var total = files.All(file => file.Length is not null) ? files.Sum(file => file.Length) : null;
+        var before = 0L;
+        for (var i = 0; i < files.Length; i++)
+        {
+            var (file, blob, start) = (files[i], Path.Combine(blobs, files[i].Hash), new DownloadProgress(name, files[i].Name, i + 1, files.Length, before, total));
+            progress?.Report(start);
+            using (await CacheLock.Take(Path.Combine(_options.Folder, ".locks", Path.GetFileName(folder), file.Hash + ".lock"), cancellation).ConfigureAwait(false))
+            {
+                // Another process may have fetched it meanwhile, or another revision has it.
+                if (!File.Exists(blob))
+                {
+                    await client.Fetch(file, blob, bytes => progress?.Report(start with { Bytes = start.Bytes + bytes }), cancellation).ConfigureAwait(false);
+                }
+
+                Link(InSnapshot(snapshot, file.Name), blob);
+            }
+
+            before += file.Length ?? new FileInfo(blob).Length;
+            progress?.Report(start with { Bytes = before });
+        }
+    }
+
+    /// <summary>Says before the first byte that a disk is too small.</summary>
+    private static void RequireRoom(string blobs, string name, RemoteFile[] files)
+    {
+        var needed = files.Where(file => !File.Exists(Path.Combine(blobs, file.Hash))).Sum(file => (double)((file.Length ?? 0) - Partial(file)));
+        var free = new DriveInfo(Path.GetFullPath(blobs)).AvailableFreeSpace;
+        if (needed > free)
+        {
+            throw new CheckpointException(string.Create(CultureInfo.InvariantCulture, $"{name} needs {needed / 1e6:N0} MB more, and the disk of {blobs} has {free / 1e6:N0} MB left"));
+        }
+
+        long Partial(RemoteFile file) => new FileInfo(Path.Combine(blobs, file.Hash + HubClient.Incomplete)) is { Exists: true } partial ? partial.Length : 0;
+    }
+
+    private static string InSnapshot(string snapshot, string file) => Path.Combine([snapshot, .. file.Split('/')]);
+
+    /// <summary>A link, as Hugging Face's tools make it; a copy where the file system has none.</summary>
+    private static void Link(string path, string blob)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         if (File.Exists(path))
         {
             return;
         }
 
-        var remote = await client.Look(name, commit, file, cancellation).ConfigureAwait(false);
-        var blob = Path.Combine(folder, "blobs", remote.Hash);
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        Directory.CreateDirectory(Path.GetDirectoryName(blob)!);
-        if (!File.Exists(blob))
-        {
-            await client.Fetch(remote, blob, bytes => progress?.Report(start with { Bytes = bytes, TotalBytes = remote.Length }), cancellation).ConfigureAwait(false);
-        }
-
-        Link(path, blob);
-    }
-
-    /// <summary>A link, as Hugging Face's tools make it; a copy where the file system has none.</summary>
-    private static void Link(string path, string blob)
-    {
         File.Delete(path); // a link that leads nowhere
         try
         {
@@ -168,15 +224,10 @@ public sealed partial class ModelCache
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or PlatformNotSupportedException)
         {
-            File.Copy(blob, path);
+            File.Copy(blob, path + HubClient.Incomplete, overwrite: true);
+            File.Move(path + HubClient.Incomplete, path, overwrite: true);
         }
     }
-
-    /// <summary>Another tool may have fetched no more than a configuration.</summary>
-    private static bool HoldsModel(string snapshot) =>
-        File.Exists(Path.Combine(snapshot, "config.json"))
-        && Directory.EnumerateFiles(snapshot).Any(file => HubFiles.IsWeights(Path.GetFileName(file)) && File.Exists(file))
-        && !HubFiles.MissingShards(snapshot).Any();
 
     private static long BytesOf(string folder) =>
         Directory.Exists(folder) ? new DirectoryInfo(folder).EnumerateFiles().Where(file => file.LinkTarget is null).Sum(file => file.Length) : 0;

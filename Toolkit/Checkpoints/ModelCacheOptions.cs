@@ -21,6 +21,9 @@ public sealed record ModelCacheOptions
     /// <summary>How long is waited before the first retry; before each further one twice as long.</summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long nothing may come before a connection counts as broken.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(60);
+
     /// <summary>What the environment says.</summary>
     /// <param name="variable">Variables by name; null: those of the process.</param>
     /// <exception cref="ArgumentException">HF_ENDPOINT is no address.</exception>

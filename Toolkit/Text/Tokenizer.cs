@@ -65,6 +65,9 @@ public sealed class Tokenizer
     /// <summary>The source of the chat template that came with the tokenizer, for <see cref="ApplyChatTemplate"/>; null if none did.</summary>
     public string? ChatTemplate { get; }
 
+    /// <summary>What its <c>tokenizer.json</c> holds; null where it is kept in another format.</summary>
+    internal byte[]? Json => _definition.FileName == TokenizerJson.FileName ? _definition.Content() : null;
+
     /// <summary>Learns a byte-level byte-pair tokenizer from documents; see <see cref="BpeTrainer"/>, and beside it <see cref="WordPieceTrainer"/> and <see cref="UnigramTrainer"/>.</summary>
     /// <param name="documents">The text.</param>
     /// <param name="vocabularySize">Tokens wanted, at least 257.</param>

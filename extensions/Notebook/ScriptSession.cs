@@ -30,6 +30,7 @@ public sealed class ScriptSession : IDisposable
     private Action<SessionEvent>? _sink;
     private ScriptState<object>? _state;
     private object? _result;
+    private int _inherited;
     private bool _abandoned;
 
     /// <summary>Starts a session: console output and displays of this process go to it until it is disposed.</summary>
@@ -252,7 +253,9 @@ public sealed class ScriptSession : IDisposable
             }
         }
 
+        var added = _references.Added.Count;
         _state = await (_state is null ? script.RunAsync(_globals, _ => true) : script.RunFromAsync(_state, _ => true));
+        _inherited = added;
         if (_state.Exception is { } exception)
         {
             var interrupted = IsCancellation(exception) && _interrupt.IsCancellationRequested;
@@ -372,12 +375,11 @@ public sealed class ScriptSession : IDisposable
 
     private Script<object> Next(string code, RunCell cell)
     {
-        var options = _references.Options.WithSourceResolver(_references.Sources).WithFilePath(ErrorReport.PathOf(cell));
-        if (Imports.Count > 0)
-        {
-            options = options.AddImports(Imports);
-        }
-
+        // Later cells inherit what the first was given; given to each again, names and references would add up to gigabytes over a thousand cells.
+        var options = _state is null
+            ? ScriptReferences.Options.AddReferences(_references.Added).AddImports(Imports)
+            : ScriptReferences.Options.WithReferences(_references.Added.Skip(_inherited)).WithImports();
+        options = options.WithSourceResolver(_references.Sources).WithFilePath(ErrorReport.PathOf(cell));
         return _state is null
             ? CSharpScript.Create<object>(code, options, typeof(SessionGlobals), _references.Loader)
             : _state.Script.ContinueWith<object>(code, options);

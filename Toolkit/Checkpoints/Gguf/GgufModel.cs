@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Toolkit.Text;
 using static TorchSharp.torch;
 
 namespace Toolkit.Checkpoints;
@@ -26,6 +27,15 @@ public static class GgufModel
     {
         ArgumentNullException.ThrowIfNull(file);
         return GgufArchitectures.Of(file).ReadConfig(file);
+    }
+
+    /// <summary>The tokenizer inside of a file.</summary>
+    /// <exception cref="CheckpointException">There is none, or its metadata does not fit together.</exception>
+    /// <exception cref="NotSupportedException">It is of a kind that is not supported.</exception>
+    public static Tokenizer ReadTokenizer(GgufFile file)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        return GgufVocabularyReader.Read(file);
     }
 
     /// <summary>The metadata of a byte-level BPE tokenizer, to be saved with a model.</summary>

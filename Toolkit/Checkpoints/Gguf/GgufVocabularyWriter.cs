@@ -5,10 +5,11 @@ namespace Toolkit.Checkpoints;
 /// <summary>A byte-level byte-pair tokenizer.json (Hugging Face) as GGUF's metadata tokenizer.ggml.*.</summary>
 internal sealed class GgufVocabularyWriter
 {
+    public const int Unused = 5;
+
     private const int Normal = 1;
     private const int Control = 3;
     private const int UserDefined = 4;
-    private const int Unused = 5;
 
     private const string Gpt2 = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
     private const string Llama3 = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
@@ -33,6 +34,9 @@ internal sealed class GgufVocabularyWriter
         _root = tokenizer;
         _model = Require(tokenizer["model"] as JsonObject, "no model");
     }
+
+    /// <summary>What a row of the embedding table is called that no token has.</summary>
+    public static string Padding(int id) => $"[PAD{id}]";
 
     /// <summary>The metadata of a tokenizer.</summary>
     /// <param name="tokenizer">What tokenizer.json holds.</param>
@@ -102,7 +106,7 @@ internal sealed class GgufVocabularyWriter
         for (var id = 0; id < vocabularySize; id++)
         {
             // llama.cpp wants a token for every row of the table, each of another text.
-            (tokens[id], types[id]) = tokens[id] is { } token ? (token, types[id]) : ($"[PAD{id}]", Unused);
+            (tokens[id], types[id]) = tokens[id] is { } token ? (token, types[id]) : (Padding(id), Unused);
         }
 
         return (tokens, types);

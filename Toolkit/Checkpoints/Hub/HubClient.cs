@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 
@@ -11,6 +9,9 @@ namespace Toolkit.Checkpoints.Hub;
 /// <summary>Speaks with a Hugging Face server: what files a model has, and the files themselves.</summary>
 internal sealed partial class HubClient : IDisposable
 {
+    /// <summary>What stands behind the name of a file that is not whole, here as in Hugging Face's tools.</summary>
+    public const string Incomplete = ".incomplete";
+
     private const int MostRedirections = 8;
     private const long MostListBytes = 64 << 20;
     private readonly ModelCacheOptions _options;
@@ -31,19 +32,23 @@ internal sealed partial class HubClient : IDisposable
     public async Task<(string Commit, IReadOnlyList<string> Files)> List(string name, string revision, CancellationToken cancellation)
     {
         var address = At($"api/models/{name}/revision/{Uri.EscapeDataString(revision)}");
-        using var answer = await Patiently(name, () => Send(HttpMethod.Get, address, null, cancellation), cancellation).ConfigureAwait(false);
-        RequireSuccess(answer, name, $"revision '{revision}'");
-        if (answer.Content.Headers.ContentLength > MostListBytes)
-        {
-            throw new CheckpointException($"{address}: the list of files has {answer.Content.Headers.ContentLength} bytes");
-        }
-
+        var content = await Patiently(
+            name,
+            async () =>
+            {
+                using var answer = await Send(HttpMethod.Get, address, null, cancellation).ConfigureAwait(false);
+                RequireSuccess(answer, name, $"revision '{revision}'");
+                using var patience = Patience(cancellation);
+                await answer.Content.LoadIntoBufferAsync(MostListBytes, patience.Token).ConfigureAwait(false);
+                return await answer.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
+            },
+            cancellation).ConfigureAwait(false);
         try
         {
-            using var json = JsonDocument.Parse(await answer.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false));
+            using var json = JsonDocument.Parse(content);
             var commit = json.RootElement.GetProperty("sha").GetString() ?? "";
             var files = json.RootElement.GetProperty("siblings").EnumerateArray().Select(file => file.GetProperty("rfilename").GetString() ?? "").ToArray();
-            return CommitPattern().IsMatch(commit) ? (commit, files) : throw new JsonException($"'{commit}' is no commit");
+            return CommitPattern().IsMatch(commit) ? (commit, files) : throw new JsonException($"'{CheckpointException.Shorten(commit)}' is no commit");
         }
         catch (Exception problem) when (problem is JsonException or InvalidOperationException or KeyNotFoundException)
         {
@@ -73,16 +78,19 @@ internal sealed partial class HubClient : IDisposable
     /// <summary>
     /// Fetches a file. What an earlier attempt left is taken up where it ended; the file is moved to its place when it is whole and is what its hash says.
     /// </summary>
-    /// <exception cref="CheckpointException">The file is not what its hash says, another process is fetching it, or the server cannot be reached.</exception>
+    /// <exception cref="CheckpointException">The file is not what its hash says, the disk is full, or the server cannot be reached.</exception>
     public async Task Fetch(RemoteFile file, string path, Action<long> progress, CancellationToken cancellation)
     {
-        var partial = path + ".incomplete";
-        await Patiently(file.Name, async () =>
-        {
-            await Continue(file, partial, progress, cancellation).ConfigureAwait(false);
-            return true;
-        }, cancellation).ConfigureAwait(false);
-        var actual = await HashOf(partial, file.Hash, cancellation).ConfigureAwait(false);
+        var partial = path + Incomplete;
+        await Patiently(
+            file.Name,
+            async () =>
+            {
+                await Continue(file, partial, progress, cancellation).ConfigureAwait(false);
+                return true;
+            },
+            cancellation).ConfigureAwait(false);
+        var actual = await BlobHash.Of(partial, file.Hash, cancellation).ConfigureAwait(false);
         if (actual is not null && actual != file.Hash)
         {
             File.Delete(partial);
@@ -92,95 +100,71 @@ internal sealed partial class HubClient : IDisposable
         File.Move(partial, path, overwrite: true);
     }
 
-    private async Task Continue(RemoteFile file, string partial, Action<long> progress, CancellationToken cancellation)
+    private async Task Continue(RemoteFile file, string path, Action<long> progress, CancellationToken cancellation)
     {
-        using var stream = OpenAlone(partial);
-        stream.Seek(0, SeekOrigin.End);
-        if (file.Length is { } whole && stream.Position >= whole)
+        await using var partial = PartialFile.Open(path);
+        if (partial.Length == file.Length)
         {
-            if (stream.Position == whole)
-            {
-                return;
-            }
-
-            stream.SetLength(0); // longer than the file: of something else
+            return;
         }
 
-        var start = stream.Position;
-        using var answer = await Send(HttpMethod.Get, file.Address, start > 0 ? start : null, cancellation).ConfigureAwait(false);
+        if (partial.Length > file.Length)
+        {
+            partial.Empty(); // of something else
+        }
+
+        using var answer = await Send(HttpMethod.Get, file.Address, partial.Length > 0 ? partial.Length : null, cancellation).ConfigureAwait(false);
         if (answer.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
         {
-            stream.SetLength(0);
+            partial.Empty();
             throw new IOException("the server has no more of the file than is here already; it is fetched anew");
         }
 
         RequireSuccess(answer, file.Name, "the file");
-        if (answer.StatusCode != HttpStatusCode.PartialContent || answer.Content.Headers.ContentRange?.From != start)
+        if (answer.StatusCode != HttpStatusCode.PartialContent || answer.Content.Headers.ContentRange?.From != partial.Length)
         {
-            stream.SetLength(0); // the server sends the whole
+            partial.Empty(); // the server sends the whole
         }
 
+        await Receive(file, partial, answer, progress, cancellation).ConfigureAwait(false);
+        if (file.Length is { } expected && partial.Length != expected)
+        {
+            throw new IOException($"the connection ended after {partial.Length} of {expected} bytes");
+        }
+    }
+
+    private async Task Receive(RemoteFile file, PartialFile partial, HttpResponseMessage answer, Action<long> progress, CancellationToken cancellation)
+    {
         using var body = await answer.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
         var buffer = new byte[1 << 17];
-        int count;
-        while ((count = await body.ReadAsync(buffer, cancellation).ConfigureAwait(false)) > 0)
+        while (await Read(body, buffer, cancellation).ConfigureAwait(false) is var count and > 0)
         {
-            if (file.Length < stream.Position + count)
+            if (file.Length < partial.Length + count)
             {
-                stream.SetLength(0);
+                partial.Empty();
                 throw new CheckpointException($"{file.Address}: more came than the {file.Length} bytes that the server said");
             }
 
-            await stream.WriteAsync(buffer.AsMemory(0, count), cancellation).ConfigureAwait(false);
-            progress(stream.Position);
-        }
-
-        await stream.FlushAsync(cancellation).ConfigureAwait(false);
-        if (file.Length is { } expected && stream.Position != expected)
-        {
-            throw new IOException($"the connection ended after {stream.Position} of {expected} bytes");
+            await partial.Append(buffer.AsMemory(0, count), cancellation).ConfigureAwait(false);
+            progress(partial.Length);
         }
     }
 
-    private static FileStream OpenAlone(string path)
+    private async Task<int> Read(Stream body, byte[] buffer, CancellationToken cancellation)
     {
-        try
-        {
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, useAsync: true);
-        }
-        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
-        {
-            throw new CheckpointException($"{path}: cannot be written, or another process is writing it: {problem.Message}", problem);
-        }
+        using var patience = Patience(cancellation);
+        return await body.ReadAsync(buffer, patience.Token).ConfigureAwait(false);
     }
 
-    /// <summary>The hash of a file in the form of the expected one: SHA-256, or git's SHA-1; null for a hash of another form.</summary>
-    private static async Task<string?> HashOf(string path, string expected, CancellationToken cancellation)
+    /// <summary>Ends a request from which nothing comes.</summary>
+    private CancellationTokenSource Patience(CancellationToken cancellation)
     {
-        using var stream = File.OpenRead(path);
-        if (expected.Length == 64)
-        {
-            return Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellation).ConfigureAwait(false));
-        }
-
-        if (expected.Length != 40)
-        {
-            return null;
-        }
-
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA1);
-        hash.AppendData(Encoding.ASCII.GetBytes($"blob {stream.Length}\0"));
-        var buffer = new byte[1 << 16];
-        int count;
-        while ((count = await stream.ReadAsync(buffer, cancellation).ConfigureAwait(false)) > 0)
-        {
-            hash.AppendData(buffer, 0, count);
-        }
-
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
+        var source = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        source.CancelAfter(_options.Patience);
+        return source;
     }
 
-    /// <summary>Tries again where a connection breaks or a server is overloaded.</summary>
+    /// <summary>Tries again where a connection breaks or stands still, or a server is overloaded.</summary>
     private async Task<T> Patiently<T>(string name, Func<Task<T>> action, CancellationToken cancellation)
     {
         for (var attempt = 0; ; attempt++)
@@ -189,15 +173,16 @@ internal sealed partial class HubClient : IDisposable
             {
                 return await action().ConfigureAwait(false);
             }
-            catch (Exception problem) when (problem is HttpRequestException or IOException && problem is not CheckpointException && !cancellation.IsCancellationRequested)
+            catch (Exception problem) when (problem is HttpRequestException or IOException or OperationCanceledException && !cancellation.IsCancellationRequested)
             {
                 if (attempt >= _options.Retries)
                 {
-                    throw new CheckpointException($"{name} cannot be downloaded from {_options.Endpoint}: {problem.Message}", problem);
+                    var reason = problem is OperationCanceledException ? $"nothing came for {_options.Patience.TotalSeconds:0.#} s" : problem.Message;
+                    throw new CheckpointException($"{name} cannot be downloaded from {_options.Endpoint.Authority}: {reason}", problem);
                 }
             }
 
-            await Task.Delay(_options.RetryDelay * (1 << attempt), cancellation).ConfigureAwait(false);
+            await Task.Delay(_options.RetryDelay * (1 << Math.Min(attempt, 6)), cancellation).ConfigureAwait(false);
         }
     }
 
@@ -213,7 +198,8 @@ internal sealed partial class HubClient : IDisposable
 
             request.Headers.Range = from is { } start ? new RangeHeaderValue(start, null) : null;
             request.Headers.AcceptEncoding.ParseAdd("identity"); // lengths and hashes are those of the file itself
-            var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
+            using var patience = Patience(cancellation);
+            var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience.Token).ConfigureAwait(false);
             if (answer.StatusCode is HttpStatusCode.TooManyRequests or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout)
             {
                 answer.Dispose();
@@ -250,13 +236,17 @@ internal sealed partial class HubClient : IDisposable
             return;
         }
 
-        var reason = Header(answer, "X-Error-Message") is { Length: > 0 } said ? $" ({said})" : "";
-        throw new CheckpointException(answer.StatusCode switch
+        var (host, token) = (_options.Endpoint.Authority, _options.Token is not null);
+        var said = Header(answer, "X-Error-Message") is { Length: > 0 } text ? $" ({CheckpointException.Shorten(text)})" : "";
+        throw new CheckpointException((answer.StatusCode, Header(answer, "X-Error-Code")) switch
         {
-            HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden =>
-                $"{name}: {_options.Endpoint.Host} does not give {what} to {(_options.Token is null ? "somebody without a token: set HF_TOKEN" : "the owner of this token; perhaps its conditions must be accepted there first")}{reason}",
-            HttpStatusCode.NotFound => $"{name}: {_options.Endpoint.Host} has no such model, or not {what}{reason}",
-            _ => $"{name}: {_options.Endpoint.Host} says {(int)answer.StatusCode} ({answer.ReasonPhrase}) when asked for {what}{reason}",
+            // The server says the same of what is not there and of what this caller may not see.
+            (_, "RepoNotFound") => $"{name}: {host} has no model of that name, or it is private {(token ? "and this token does not open it" : "and needs a token: set HF_TOKEN")}{said}",
+            (_, "RevisionNotFound") => $"{name}: {host} has no {what} of it{said}",
+            (_, "GatedRepo") => $"{name}: its conditions must be accepted on {host} first{(token ? "" : ", and a token be set in HF_TOKEN")}{said}",
+            (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, _) => $"{name}: {host} does not give {what} {(token ? "to the owner of this token" : "without a token: set HF_TOKEN")}{said}",
+            (HttpStatusCode.NotFound, _) => $"{name}: {host} has no such model, or not {what}{said}",
+            _ => $"{name}: {host} says {(int)answer.StatusCode} ({answer.ReasonPhrase}) when asked for {what}{said}",
         });
     }
 

@@ -166,12 +166,12 @@ internal ref struct PickleReader
 
     private object?[] PopMany(int count)
     {
-        if (_stack.Count < count || _stack.LastIndexOf(Mark) >= _stack.Count - count)
+        var items = _stack.Count < count ? [Mark] : _stack.GetRange(_stack.Count - count, count).ToArray();
+        if (Array.IndexOf(items, Mark) >= 0)
         {
             throw Malformed("it takes more than there is");
         }
 
-        var items = _stack.GetRange(_stack.Count - count, count).ToArray();
         _stack.RemoveRange(_stack.Count - count, count);
         return items;
     }

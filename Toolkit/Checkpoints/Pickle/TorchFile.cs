@@ -12,7 +12,7 @@ internal sealed class TorchFile : ITensorFile
     public const string SingleFile = "pytorch_model.bin";
     public const string IndexFile = "pytorch_model.bin.index.json";
     private const string PickleEntry = "data.pkl";
-    private const ulong LegacyMagic = 0xA86CFC9C46F9206A; // bytes 4 to 11 of files before PyTorch 1.6
+    private const ulong LegacyMagic = 0xA86A20F9469CFC6C; // bytes 4 to 11 of files before PyTorch 1.6
 
     private readonly string _path;
     private readonly FileMap _map;
@@ -126,14 +126,14 @@ internal sealed class TorchFile : ITensorFile
             throw CheckpointException.In(path, name, "its shape, strides and offset do not fit together");
         }
 
-        // A tensor has no more numbers than its storage, or a small file could ask for any amount of memory.
-        Int128 last = tensor.Offset;
-        var (extent, isEmpty) = (1L, false);
+        // A tensor has no more numbers than its storage, or a small file could ask for any amount of memory; the strides of an empty one must fit into 64 bits.
+        var isEmpty = tensor.Shape.Contains(0);
+        var most = isEmpty ? long.MaxValue / size : Math.Max(1, count);
+        var (extent, last) = (1L, (Int128)tensor.Offset);
         for (var i = 0; i < tensor.Shape.Length; i++)
         {
-            isEmpty |= tensor.Shape[i] == 0;
             var factor = Math.Max(1, tensor.Shape[i]);
-            extent = extent <= Math.Max(1, count) / factor ? extent * factor : throw Outside();
+            extent = extent <= most / factor ? extent * factor : throw Outside();
             last += (Int128)(factor - 1) * tensor.Strides[i];
         }
 

@@ -2,7 +2,6 @@ using System.Reflection;
 using System.Runtime.Loader;
 using System.Text.Json.Nodes;
 using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.Scripting;
 using Microsoft.CodeAnalysis.Scripting.Hosting;
 
 namespace Toolkit.Notebook.References;
@@ -18,9 +17,6 @@ internal sealed class SessionReferences : IDisposable
     private readonly Dictionary<string, string> _natives = new(StringComparer.OrdinalIgnoreCase);
     private readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase);
 
-    // Null until something was added: an idle session holds no compiler.
-    private ScriptOptions? _options;
-
     public SessionReferences() => AssemblyLoadContext.Default.ResolvingUnmanagedDll += ResolveNative;
 
     /// <summary>Makes the loaded assemblies known to the scripts.</summary>
@@ -29,8 +25,8 @@ internal sealed class SessionReferences : IDisposable
     /// <summary>Reads files of <c>#load</c>.</summary>
     public LoadedSources Sources { get; } = new();
 
-    /// <summary>The host's options and everything that was added.</summary>
-    public ScriptOptions Options => _options ?? ScriptReferences.Options;
+    /// <summary>What was added so far, in order.</summary>
+    public IReadOnlyList<MetadataReference> Added => _references;
 
     /// <summary>Follows the directives of one part of a cell, and of the files that it loads.</summary>
     /// <param name="directives">In order.</param>
@@ -301,8 +297,6 @@ internal sealed class SessionReferences : IDisposable
                 throw new DirectiveException("CS0009", $"'{path}' is not an assembly that can be loaded: {problem.Message}");
             }
         }
-
-        _options = ScriptReferences.Options.AddReferences(_references);
     }
 
     private nint ResolveNative(Assembly assembly, string name)

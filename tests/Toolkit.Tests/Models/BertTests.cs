@@ -38,7 +38,15 @@ public sealed class BertTests : IDisposable
         using var noGradient = no_grad();
         var config = new BertConfig
         {
-            VocabularySize = 60, Width = width, Layers = layers, Heads = heads, FeedForwardWidth = inner, Activation = activation, NormEpsilon = epsilon, MaxPositions = 25, TokenTypes = 3,
+            VocabularySize = 60,
+            Width = width,
+            Layers = layers,
+            Heads = heads,
+            FeedForwardWidth = inner,
+            Activation = activation,
+            NormEpsilon = epsilon,
+            MaxPositions = 25,
+            TokenTypes = 3,
         };
         using var model = Bert.Create(config, 4);
         random.manual_seed(9);
