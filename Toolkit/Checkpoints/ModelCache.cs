@@ -125,9 +125,13 @@ public sealed partial class ModelCache
     /// <param name="cancellation">Ends it; what is there is taken up again by the next one.</param>
     /// <returns>The snapshot's folder.</returns>
     /// <exception cref="CheckpointException">There is no such model, it needs a token, a file is not what its hash says, or the server cannot be reached.</exception>
-    public string Download(string name, string revision = "main", IProgress<DownloadProgress>? progress = null, CancellationToken cancellation = default) =>
+    public string Download(string name, string revision = "main", IProgress<DownloadProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, Interruption.Token);
+
         // On a thread of the pool: a caller's own synchronisation context would wait for itself.
-        Task.Run(() => DownloadAsync(name, revision, progress, cancellation), CancellationToken.None).GetAwaiter().GetResult();
+        return Task.Run(() => DownloadAsync(name, revision, progress, either.Token), CancellationToken.None).GetAwaiter().GetResult();
+    }
 
     /// <inheritdoc cref="Download"/>
     public async Task<string> DownloadAsync(string name, string revision = "main", IProgress<DownloadProgress>? progress = null, CancellationToken cancellation = default)
