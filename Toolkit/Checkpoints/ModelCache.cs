@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
-using Toolkit.Checkpoints.Hub;
 
 namespace Toolkit.Checkpoints;
 

@@ -129,13 +129,14 @@ internal sealed class GenerationFile
 
         // Without do_sample transformers takes the most probable token, whatever temperature there is. The filters stay for who asks for a temperature.
         var drawn = json["do_sample"] is { } draw && draw.GetValue<bool>();
+        var temperature = Number(json, "temperature") ?? 1;
         return new()
         {
             MaxTokens = Whole(json, "max_new_tokens") ?? new GenerationOptions().MaxTokens,
             MaxLength = json["max_new_tokens"] is null ? Whole(json, "max_length") : null,
             Sampling = new()
             {
-                Temperature = drawn ? Number(json, "temperature") ?? 1 : 0,
+                Temperature = drawn ? temperature : 0,
                 TopK = Whole(json, "top_k") ?? (drawn ? DefaultTopK : 0),
                 TopP = Number(json, "top_p") ?? 1,
                 MinP = Number(json, "min_p") ?? 0,

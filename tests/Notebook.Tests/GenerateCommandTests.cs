@@ -73,10 +73,10 @@ public sealed class GenerateCommandTests : IDisposable
     public async Task Control_C_ends_the_process_cleanly()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "a signal is sent with kill");
-        Make(positions: 1_000_000).Dispose();
+        Make(positions: 300_000).Dispose();
         var start = new ProcessStartInfo(Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal) ? Environment.ProcessPath : "dotnet")
         {
-            ArgumentList = { typeof(GenerateCommand).Assembly.Location, "generate", Snapshot, Prompt, "--tokens", "900000" },
+            ArgumentList = { typeof(GenerateCommand).Assembly.Location, "generate", Snapshot, Prompt, "--tokens", "200000" },
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };

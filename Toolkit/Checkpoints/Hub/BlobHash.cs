@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Toolkit.Checkpoints.Hub;
+namespace Toolkit.Checkpoints;
 
 /// <summary>The hashes by which a Hugging Face server names files.</summary>
 internal static class BlobHash

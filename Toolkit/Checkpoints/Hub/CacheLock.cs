@@ -1,4 +1,4 @@
-namespace Toolkit.Checkpoints.Hub;
+namespace Toolkit.Checkpoints;
 
 /// <summary>A file that one process at a time holds, in the place and by the means of Hugging Face's tools: who comes second waits.</summary>
 internal static class CacheLock

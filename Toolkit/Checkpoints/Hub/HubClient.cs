@@ -4,7 +4,7 @@ using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 
-namespace Toolkit.Checkpoints.Hub;
+namespace Toolkit.Checkpoints;
 
 /// <summary>Speaks with a Hugging Face server: what files a model has, and the files themselves.</summary>
 internal sealed partial class HubClient : IDisposable

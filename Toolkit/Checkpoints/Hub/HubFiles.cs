@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 
-namespace Toolkit.Checkpoints.Hub;
+namespace Toolkit.Checkpoints;
 
 /// <summary>Which files of a model are needed to open it.</summary>
 internal static partial class HubFiles

@@ -1,4 +1,4 @@
-namespace Toolkit.Checkpoints.Hub;
+namespace Toolkit.Checkpoints;
 
 /// <summary>A file that is being fetched, or what an earlier attempt left of it. Problems of the disk are told as such, so that nobody takes them for the network's.</summary>
 internal sealed class PartialFile : IAsyncDisposable

@@ -1,4 +1,4 @@
-namespace Toolkit.Checkpoints.Hub;
+namespace Toolkit.Checkpoints;
 
 /// <summary>A file on the server.</summary>
 /// <param name="Name">Its path in the model.</param>

@@ -22,14 +22,17 @@ internal static class BeginningTokenizer
         var json = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
         var id = TinyModel.Tokenizer.EndOfTextId;
         json["post_processor"] = !template ? null : JsonNode.Parse($$"""
-            {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "{{Begin}}", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
-             "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
-             "special_tokens": {"{{Begin}}": {"id": "{{Begin}}", "ids": [{{id}}], "tokens": ["{{Begin}}"]}}}
+            {
+              "type": "TemplateProcessing",
+              "single": [ { "SpecialToken": { "id": "{{Begin}}", "type_id": 0 } }, { "Sequence": { "id": "A", "type_id": 0 } } ],
+              "pair": [ { "Sequence": { "id": "A", "type_id": 0 } }, { "Sequence": { "id": "B", "type_id": 1 } } ],
+              "special_tokens": { "{{Begin}}": { "id": "{{Begin}}", "ids": [ {{id}} ], "tokens": [ "{{Begin}}" ] } }
+            }
             """);
         File.WriteAllText(path, json.ToJsonString());
         File.WriteAllText(
             Path.Combine(folder, "tokenizer_config.json"),
-            $$"""{{{configuration}}, "bos_token": "{{Begin}}", "eos_token": "{{Begin}}", "chat_template": {{JsonValue.Create(Template)!.ToJsonString()}}}""",
+            $$"""{ {{configuration}}, "bos_token": "{{Begin}}", "eos_token": "{{Begin}}", "chat_template": {{JsonValue.Create(Template)!.ToJsonString()}} }""",
             new UTF8Encoding(false));
         return Tokenizer.Load(folder);
     }
