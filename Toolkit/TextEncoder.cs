@@ -1,5 +1,7 @@
+using System.Numerics.Tensors;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Toolkit.Checkpoints;
 using Toolkit.Models;
 using Toolkit.Text;
 using TorchSharp;
@@ -10,8 +12,10 @@ namespace Toolkit;
 /// <summary>An encoder and its tokenizer: texts to vectors that lie close together where the texts mean something similar.</summary>
 /// <example>
 /// <code>
-/// using var encoder = TextEncoder.Load("all-MiniLM-L6-v2");
+/// using var encoder = TextEncoder.Load("sentence-transformers/all-MiniLM-L6-v2");
 /// var vectors = encoder.Embed(["The cat sleeps.", "A cat is asleep.", "Stocks fell."]);
+/// encoder.Similarity("The cat sleeps.", "A cat is asleep.");
+/// encoder.Search("animals", ["The cat sleeps.", "Stocks fell."]).Show();
 /// </code>
 /// </example>
 public sealed class TextEncoder : IDisposable
@@ -36,16 +40,28 @@ public sealed class TextEncoder : IDisposable
     public int MaxTokens { get; set; }
 
     /// <summary>
-    /// Loads a folder in Hugging Face layout. Where sentence-transformers has written <c>1_Pooling/config.json</c>, <c>modules.json</c> and
+    /// Loads a folder in Hugging Face layout, or a model by its name there (see <see cref="LanguageModel.Load"/>). Where sentence-transformers has written <c>1_Pooling/config.json</c>, <c>modules.json</c> and
     /// <c>sentence_bert_config.json</c>, they say how vectors are made; else they are normalised means.
     /// </summary>
-    /// <param name="folder">The folder.</param>
+    /// <param name="folder">The folder, or a name such as <c>sentence-transformers/all-MiniLM-L6-v2</c>.</param>
     /// <param name="dtype">Type of the weights in memory; default: float32.</param>
+    /// <param name="revision">A branch, a tag or a commit of a model that is opened by its name.</param>
+    /// <param name="cache">Where models are that are opened by name; null: where the environment says.</param>
+    /// <param name="progress">Told how far a download is; null: a progress bar is shown.</param>
+    /// <param name="cancellation">Ends a download; the next one takes up what is there.</param>
+    /// <exception cref="CheckpointException">The weights do not fit, or the model is not there and cannot be downloaded.</exception>
     /// <exception cref="NotSupportedException">The model, its tokenizer or the way that it makes vectors is not supported.</exception>
     /// <exception cref="InvalidDataException">A file is malformed.</exception>
     /// <exception cref="ArgumentException">The tokenizer has more tokens than the model's vocabulary.</exception>
-    public static TextEncoder Load(string folder, ScalarType? dtype = null)
+    public static TextEncoder Load(
+        string folder,
+        ScalarType? dtype = null,
+        string revision = "main",
+        ModelCache? cache = null,
+        IProgress<DownloadProgress>? progress = null,
+        CancellationToken cancellation = default)
     {
+        folder = LanguageModel.Resolve(folder, revision, cache, progress, cancellation);
         var tokenizer = Tokenizer.Load(folder);
         var (pooling, normalise) = ReadPooling(folder);
         var model = Bert.Load(folder, dtype);
@@ -104,6 +120,20 @@ public sealed class TextEncoder : IDisposable
         }
 
         return vectors;
+    }
+
+    /// <summary>The cosine of the angle between the vectors of two texts: 1 where they point the same way, 0 where they have nothing in common.</summary>
+    public float Similarity(string first, string second) => Embed([first, second]) is [var a, var b] ? TensorPrimitives.CosineSimilarity<float>(a, b) : 0;
+
+    /// <summary>Texts in the order of their similarity to a question, the nearest first.</summary>
+    /// <param name="query">What is looked for.</param>
+    /// <param name="texts">What is searched.</param>
+    /// <param name="most">The most results; null: all.</param>
+    public IReadOnlyList<TextMatch> Search(string query, IReadOnlyList<string> texts, int? most = null)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        var vectors = Embed([query, .. texts]);
+        return [.. texts.Select((text, i) => new TextMatch(text, i, TensorPrimitives.CosineSimilarity<float>(vectors[0], vectors[i + 1]))).OrderByDescending(match => match.Similarity).Take(most ?? int.MaxValue)];
     }
 
     /// <summary>Saves model and tokenizer, and how vectors are made, as sentence-transformers does.</summary>
@@ -205,3 +235,9 @@ public sealed class TextEncoder : IDisposable
 
     private static void Write(string path, JsonNode json) => File.WriteAllText(path, json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
 }
+
+/// <summary>A text that was found.</summary>
+/// <param name="Text">The text.</param>
+/// <param name="Index">Its place among the texts that were searched, from 0.</param>
+/// <param name="Similarity">The cosine of the angle between its vector and that of the question.</param>
+public sealed record TextMatch(string Text, int Index, float Similarity);

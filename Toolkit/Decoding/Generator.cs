@@ -10,7 +10,10 @@ public static class Generator
     /// <summary>Yields tokens as they are decoded. Nothing is computed before the first token is asked for, nor after enumeration stops.</summary>
     /// <param name="model">The model.</param>
     /// <param name="tokenizer">The tokenizer that the model was trained with.</param>
-    /// <param name="prompt">The text to continue; an empty one begins a new text, with the end-of-text token.</param>
+    /// <param name="prompt">
+    /// The text to continue, encoded as transformers does: with what the tokenizer puts around a text, such as a beginning (once, if the text begins with it
+    /// itself), and special tokens found by their text. An empty one begins a new text.
+    /// </param>
     /// <param name="options">What to generate.</param>
     /// <param name="cancellation">Ends the sequence before the next token.</param>
     /// <returns>
@@ -19,32 +22,57 @@ public static class Generator
     /// </returns>
     /// <exception cref="ArgumentException">The options are out of range, or the prompt leaves no position free, or holds a token that the model does not have.</exception>
     public static IEnumerable<GeneratedToken> Generate(
-        CausalModel model, Tokenizer tokenizer, string prompt, GenerationOptions options, CancellationToken cancellation = default)
+        CausalModel model, Tokenizer tokenizer, string prompt, GenerationOptions options, CancellationToken cancellation = default) =>
+        Generate(model, tokenizer, PromptIds(model, tokenizer, prompt, options), options, cancellation);
+
+    /// <summary>The same for a prompt that is encoded already: exactly these tokens are continued.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="tokenizer">The tokenizer that the model was trained with.</param>
+    /// <param name="prompt">The tokens to continue, one at least.</param>
+    /// <param name="options">What to generate.</param>
+    /// <param name="cancellation">Ends the sequence before the next token.</param>
+    /// <exception cref="ArgumentException">The options are out of range, or the prompt is empty, leaves no position free, or holds a token that the model does not have.</exception>
+    public static IEnumerable<GeneratedToken> Generate(
+        CausalModel model, Tokenizer tokenizer, IReadOnlyList<int> prompt, GenerationOptions options, CancellationToken cancellation = default)
     {
         options.Validate();
-        var ids = PromptIds(model, tokenizer, prompt);
+        int[] ids = [.. prompt];
+        Require(model, ids, options);
         return Decode(model, tokenizer, ids, options, cancellation);
     }
 
-    private static int[] PromptIds(CausalModel model, Tokenizer tokenizer, string prompt)
+    private static int[] PromptIds(CausalModel model, Tokenizer tokenizer, string prompt, GenerationOptions options)
     {
-        var ids = tokenizer.Encode(prompt);
+        var ids = tokenizer.Encode(prompt, parseSpecialTokens: true, addSpecialTokens: true);
         if (ids.Length == 0)
         {
-            ids = tokenizer.EndOfTextId >= 0
-                ? [tokenizer.EndOfTextId]
-                : throw new ArgumentException("The prompt is empty and the tokenizer has no end-of-text token to begin with.", nameof(prompt));
+            var begin = options.BeginTokenId ?? model.BeginTokenId ?? (tokenizer.BeginOfTextId >= 0 ? tokenizer.BeginOfTextId : tokenizer.EndOfTextId);
+            return begin >= 0 ? [begin] : throw new ArgumentException("The prompt is empty and the tokenizer has no end-of-text token to begin with.", nameof(prompt));
         }
 
-        if (ids.Length >= model.MaxPositions)
+        // A text that a chat template wrote has its beginning already.
+        return ids.Length > 1 && ids[0] == ids[1] && tokenizer.SpecialTokens.Values.Contains(ids[0]) && tokenizer.Encode("", addSpecialTokens: true) is [var first, ..] && first == ids[0]
+            ? ids[1..]
+            : ids;
+    }
+
+    private static void Require(CausalModel model, int[] ids, GenerationOptions options)
+    {
+        if (ids.Length == 0)
         {
-            throw new ArgumentException($"The prompt has {ids.Length} tokens and the model {model.MaxPositions} positions: none is left to generate.", nameof(prompt));
+            throw new ArgumentException("The prompt has no token.", "prompt");
         }
 
-        var largest = ids.Max();
-        return largest < model.VocabularySize
-            ? ids
-            : throw new ArgumentException($"The prompt has token {largest}, the model a vocabulary of {model.VocabularySize}: is this the model's tokenizer?", nameof(prompt));
+        if (ids.Length >= Math.Min(model.MaxPositions, options.MaxLength ?? int.MaxValue))
+        {
+            var limit = options.MaxLength < model.MaxPositions ? $"MaxLength (max_length) is {options.MaxLength}" : $"the model {model.MaxPositions} positions";
+            throw new ArgumentException($"The prompt has {ids.Length} tokens and {limit}: none is left to generate.", "prompt");
+        }
+
+        if (ids.Min() < 0 || ids.Max() >= model.VocabularySize)
+        {
+            throw new ArgumentException($"The prompt has token {(ids.Min() < 0 ? ids.Min() : ids.Max())}, the model a vocabulary of {model.VocabularySize}: is this the model's tokenizer?", "prompt");
+        }
     }
 
     // The loop holds no dispose scope and no gradient mode over a yield: both belong to a thread, and the caller may change threads.
@@ -52,19 +80,21 @@ public static class Generator
         CausalModel model, Tokenizer tokenizer, int[] prompt, GenerationOptions options, CancellationToken cancellation)
     {
         var room = model.MaxPositions - prompt.Length;
-        var count = Math.Min(options.MaxTokens, room);
-        var atCount = options.MaxTokens <= room ? FinishReason.MaxTokens : FinishReason.ContextFull;
+        var most = Math.Min(options.MaxTokens, (options.MaxLength ?? int.MaxValue) - prompt.Length);
+        var count = Math.Min(most, room);
+        var atCount = most <= room ? FinishReason.MaxTokens : FinishReason.ContextFull;
         using var session = new DecodeSession(model, prompt.Length + count - 1);
         var choice = new TokenChoice(options.Sampling, Math.Min(model.VocabularySize, tokenizer.VocabularySize));
         var text = new TokenText(tokenizer, options.StopStrings);
         var context = new List<int>(prompt.Length + count);
         context.AddRange(prompt);
+        HashSet<int> ends = options.StopAtEndOfText ? [tokenizer.EndOfTextId, .. model.EndTokenIds, .. options.EndTokenIds] : [];
         for (var i = 0; i < count && !cancellation.IsCancellationRequested; i++)
         {
             session.Feed(CollectionsMarshal.AsSpan(context)[session.Length..]);
             var (id, logProbability) = choice.Next(session.Logits, CollectionsMarshal.AsSpan(context));
             context.Add(id);
-            var token = text.Append(id, options.StopAtEndOfText && (id == tokenizer.EndOfTextId || model.EndTokenIds.Contains(id)), i == count - 1 ? atCount : null);
+            var token = text.Append(id, ends.Contains(id), i == count - 1 ? atCount : null);
             yield return new GeneratedToken(id, token.Text, logProbability) { Finish = token.Finish };
             if (token.Finish is not null)
             {

@@ -1,3 +1,5 @@
+using Spectre.Console;
+
 namespace Toolkit.Display;
 
 /// <summary>The verbs that show things. What differs between a notebook, a script and a console is only the <see cref="Host"/>.</summary>
@@ -8,11 +10,18 @@ public static class Output
     /// <summary>Where shown things go. A program that sets nothing gets the terminal.</summary>
     public static IDisplayHost Host { get; set; } = new TerminalHost();
 
+    /// <summary>A host that writes text: on a terminal live outputs are redrawn in place.</summary>
+    /// <param name="writer">Where to, such as the console's error stream.</param>
+    public static IDisplayHost Terminal(TextWriter writer) => new TerminalHost(AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer) }));
+
     /// <summary>Shows a value and returns a handle that can replace it.</summary>
-    public static DisplayHandle Show(this object? value)
+    public static DisplayHandle Show(this object? value) => ShowOn(value, Host);
+
+    /// <summary>Shows a value on a host of its own.</summary>
+    internal static DisplayHandle ShowOn(this object? value, IDisplayHost host)
     {
-        var handle = new DisplayHandle(Host, $"toolkit-{Interlocked.Increment(ref _displays)}");
-        Host.Display(Formatter.Format(value), handle.Id, update: false);
+        var handle = new DisplayHandle(host, $"toolkit-{Interlocked.Increment(ref _displays)}");
+        host.Display(Formatter.Format(value), handle.Id, update: false);
         return handle;
     }
 

@@ -7,7 +7,7 @@ namespace Toolkit.Display;
 /// <param name="Done">Units done.</param>
 /// <param name="Total">Units of the whole task; 0 where that is not known.</param>
 /// <param name="Elapsed">Time since the task began.</param>
-/// <param name="Unit">What is counted, in the plural: steps, merges, documents.</param>
+/// <param name="Unit">What is counted, in the plural: steps, merges, documents; bytes are written as kB, MB, GB.</param>
 public sealed record ProgressBar(string Title, long Done, long Total, TimeSpan Elapsed, string Unit = "items") : IDisplayable
 {
     /// <summary>Further facts at the end of the line, such as the loss; empty for none.</summary>
@@ -46,9 +46,11 @@ public sealed record ProgressBar(string Title, long Done, long Total, TimeSpan E
     {
         get
         {
-            var count = Total > 0 ? $"{Units.Count(Done)}/{Units.Count(Total)} {Unit}" : $"{Units.Count(Done)} {Unit}";
+            var bytes = Unit == "bytes";
+            var done = bytes ? Units.Bytes(Done) : Units.Count(Done);
+            var count = (Total > 0 ? $"{done}/{(bytes ? Units.Bytes(Total) : Units.Count(Total))}" : done) + (bytes ? "" : $" {Unit}");
             var time = Final || Remaining is not { } left ? $"in {Units.Duration(Elapsed)}" : $"{Units.Duration(left)} left";
-            return string.Join(" · ", new[] { count, Units.Rate(Rate, Unit), time, Facts }.Where(part => part.Length > 0)).ToString(CultureInfo.InvariantCulture);
+            return string.Join(" · ", new[] { count, bytes ? Units.BytesPerSecond(Rate) : Units.Rate(Rate, Unit), time, Facts }.Where(part => part.Length > 0)).ToString(CultureInfo.InvariantCulture);
         }
     }
 }

@@ -15,7 +15,7 @@ internal static class InspectCommand
 
     public static Command Create()
     {
-        var model = new Argument<string>("model") { Description = "A folder in Hugging Face's layout, a GGUF file, a safetensors file or its index, or a pytorch_model.bin." };
+        var model = new Argument<string>("model") { Description = "A folder in Hugging Face's layout, a GGUF file, a safetensors file or its index, a pytorch_model.bin, or a name such as org/name." };
         var context = new Option<int?>("--context") { Description = "Positions to count the memory for (default: those that the model was made for)." };
         context.Validators.Add(result =>
         {
@@ -24,15 +24,17 @@ internal static class InspectCommand
                 result.AddError("--context: expected a number of positions above 0.");
             }
         });
-        var command = new Command("inspect", "Shows a model's tensors, types, sizes and configuration, and the memory that it takes.") { model, context };
-        command.SetAction(parsed => Run(parsed.GetValue(model)!, parsed.GetValue(context), Console.Out, Console.Error));
+        var revision = ModelArgument.Revision();
+        var command = new Command("inspect", "Shows a model's tensors, types, sizes and configuration, and the memory that it takes.") { model, context, revision };
+        command.SetAction(parsed => Run(parsed.GetValue(model)!, parsed.GetValue(context), Console.Out, Console.Error, parsed.GetValue(revision)!));
         return command;
     }
 
-    internal static int Run(string path, int? context, TextWriter told, TextWriter problems)
+    internal static int Run(string model, int? context, TextWriter told, TextWriter problems, string revision = "main", ModelCache? cache = null)
     {
         try
         {
+            var path = ModelArgument.Resolve(model, revision, cache, problems);
             if (GgufFile.IsNamed(path))
             {
                 using var file = GgufFile.Open(path);
@@ -48,7 +50,7 @@ internal static class InspectCommand
             TellConfiguration(told, path, context);
             return 0;
         }
-        catch (Exception problem) when (problem is ArgumentException or IOException or UnauthorizedAccessException or InvalidDataException or NotSupportedException or CheckpointException)
+        catch (Exception problem) when (ModelArgument.IsOfInput(problem))
         {
             problems.WriteLine(problem.Message);
             return 2;

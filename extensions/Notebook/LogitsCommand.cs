@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using Toolkit.Checkpoints;
 using Toolkit.Models;
 using TorchSharp;
@@ -19,7 +18,7 @@ internal static class LogitsCommand
 
     public static Command Create()
     {
-        var model = new Argument<string>("model") { Description = "Folder in Hugging Face's layout, or a GGUF file." };
+        var model = new Argument<string>("model") { Description = "Folder in Hugging Face's layout, a GGUF file, or a name such as org/name." };
         var input = new Option<string>("--input") { Description = $"A safetensors file with {InputName} (B, T) and, for padded batches, {MaskName} (B, T).", Required = true };
         var output = new Option<string>("--output") { Description = $"The safetensors file to write: {LogitsName} (B, T, V), and {GreedyName} if asked for; of an encoder {HiddenName} (B, T, width).", Required = true };
         var greedy = new Option<int>("--greedy") { Description = $"Also write {GreedyName} (B, T + N): the ids and the N most probable ones after them; an end of text is passed over." };
@@ -30,24 +29,27 @@ internal static class LogitsCommand
                 result.AddError("--greedy: expected a number of tokens from 0 on.");
             }
         });
-        var command = new Command("logits", "Writes a model's logits, and its greedy continuation, for ids in a file.") { model, input, output, greedy };
-        command.SetAction(parsed => Run(parsed.GetValue(model)!, parsed.GetValue(input)!, parsed.GetValue(output)!, parsed.GetValue(greedy), Console.Out, Console.Error));
+        var revision = ModelArgument.Revision();
+        var command = new Command("logits", "Writes a model's logits, and its greedy continuation, for ids in a file.") { model, input, output, greedy, revision };
+        command.SetAction(parsed => Run(
+            parsed.GetValue(model)!, parsed.GetValue(input)!, parsed.GetValue(output)!, parsed.GetValue(greedy), Console.Out, Console.Error, parsed.GetValue(revision)!));
         return command;
     }
 
-    internal static int Run(string folder, string input, string output, int greedy, TextWriter told, TextWriter problems)
+    internal static int Run(
+        string model, string input, string output, int greedy, TextWriter told, TextWriter problems, string revision = "main", ModelCache? cache = null)
     {
         try
         {
             using var scope = NewDisposeScope();
             using var file = SafeTensorsFile.Open(input);
+            var folder = ModelArgument.Resolve(model, revision, cache, problems);
             var results = Directory.Exists(folder) && BertConfig.IsIn(folder) ? OfEncoder(folder, file, input, greedy) : OfCausalModel(folder, file, input, greedy);
             SafeTensorsFile.Save(output, results);
             told.WriteLine($"{output}: {string.Join(", ", results.Select(result => $"{result.Key} ({string.Join(", ", result.Value.shape)})"))}");
             return 0;
         }
-        catch (Exception problem) when (problem is ArgumentException or IOException or UnauthorizedAccessException or InvalidDataException
-            or NotSupportedException or InvalidOperationException or CheckpointException or ExternalException)
+        catch (Exception problem) when (ModelArgument.IsOfInput(problem))
         {
             problems.WriteLine(problem.Message);
             return 2;

@@ -10,7 +10,7 @@ internal static class Program
 
     internal static RootCommand Root() => new("Toolkit: experiments with transformer models from C#.")
     {
-        RunCommand(), Documents.ConvertCommand.Create(), DoctorCommand(), LibTorchCommand.Create(), LogitsCommand.Create(), InspectCommand.Create(), Repl.ReplCommand.Create(), Jupyter.KernelCommand.Create(),
+        RunCommand(), Documents.ConvertCommand.Create(), DoctorCommand(), LibTorchCommand.Create(), GenerateCommand.Create(), LogitsCommand.Create(), InspectCommand.Create(), Repl.ReplCommand.Create(), Jupyter.KernelCommand.Create(),
     };
 
     private static Command RunCommand()

@@ -1,3 +1,4 @@
+using Toolkit.Checkpoints;
 using Toolkit.Models;
 using Toolkit.Text;
 using static TorchSharp.torch;
@@ -78,6 +79,40 @@ public sealed class TextEncoderTests : IDisposable
     }
 
     [Fact]
+    public void TextsAreFoundByTheirSimilarity()
+    {
+        using var encoder = Create();
+        string[] texts = ["is it?", "The union.", "My fellow citizens, the state of the union is strong.", "Strong!"];
+        var found = encoder.Search("The union.", texts);
+        Assert.Equal(("The union.", 1), (found[0].Text, found[0].Index));
+        Assert.Equal(1, found[0].Similarity, 1e-5f);
+        Assert.Equal([0, 1, 2, 3], found.Select(match => match.Index).Order());
+        Assert.Equal(found.Select(match => match.Similarity).OrderDescending(), found.Select(match => match.Similarity));
+        Assert.All(found, match => Assert.Equal(encoder.Similarity("The union.", match.Text), match.Similarity, 1e-5f));
+        Assert.Equal(found.Take(2).Select(match => match.Index), encoder.Search("The union.", texts, most: 2).Select(match => match.Index));
+
+        // A vector need not have length one.
+        encoder.Normalise = false;
+        Assert.All(encoder.Search("The union.", texts).Zip(found), pair => Assert.Equal(pair.Second.Similarity, pair.First.Similarity, 1e-5f));
+        Assert.Empty(encoder.Search("The union.", []));
+    }
+
+    [Fact]
+    public void AnEncoderIsOpenedByItsName()
+    {
+        using var own = Create(maxTokens: 20);
+        own.Pooling = Pooling.FirstToken;
+        var snapshot = Path.Combine(_folder.FullName, "models--org--encoder", "snapshots", new string('c', 40));
+        own.Save(snapshot);
+        Directory.CreateDirectory(Path.Combine(_folder.FullName, "models--org--encoder", "refs"));
+        File.WriteAllText(Path.Combine(_folder.FullName, "models--org--encoder", "refs", "v1"), new string('c', 40));
+        var cache = new ModelCache(new ModelCacheOptions { Folder = _folder.FullName, Offline = true });
+        using var loaded = TextEncoder.Load("org/encoder", revision: "v1", cache: cache);
+        Assert.Equal(own.Embed(Sentences[..4]), loaded.Embed(Sentences[..4]));
+        Assert.Contains("'main'", Assert.Throws<CheckpointException>(() => TextEncoder.Load("org/encoder", cache: cache)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void ATokenizerLargerThanTheModelIsRefused() => Assert.Contains(
         "vocabulary of 8", Assert.Throws<ArgumentException>(() => TextEncoder.Create(Bert.Create(Shape(8), 1), Words)).Message, StringComparison.Ordinal);
 
@@ -98,7 +133,6 @@ public sealed class TextEncoderTests : IDisposable
         encoder.MaxTokens = maxTokens;
         return encoder;
     }
-
 
     private static void Close(float[] expected, float[] actual)
     {

@@ -11,9 +11,10 @@ namespace Toolkit.Text;
 /// <param name="AddBeginOfText">Whether the beginning is put in front of a text; null: the tokenizer itself says.</param>
 /// <param name="AddEndOfText">Whether the end is put after a text; null: the tokenizer itself says.</param>
 /// <param name="ChatTemplate">How a conversation is written, or null.</param>
+/// <param name="Class">The class that transformers reads the tokenizer with, or null.</param>
 /// <param name="SpecialTokens">The texts of all named special tokens, such as <c>pad_token</c>, by name.</param>
 internal sealed record TokenizerConfiguration(
-    string Content, string? BeginOfText, string? EndOfText, bool? AddBeginOfText, bool? AddEndOfText, string? ChatTemplate, IReadOnlyDictionary<string, string> SpecialTokens)
+    string Content, string? BeginOfText, string? EndOfText, bool? AddBeginOfText, bool? AddEndOfText, string? ChatTemplate, string? Class, IReadOnlyDictionary<string, string> SpecialTokens)
 {
     public const string FileName = "tokenizer_config.json";
     private const string TemplateFile = "chat_template.jinja";
@@ -27,7 +28,7 @@ internal sealed record TokenizerConfiguration(
         var template = Path.Combine(folder, TemplateFile) is var file && File.Exists(file) ? File.ReadAllText(file) : null;
         if (!File.Exists(path))
         {
-            return template is null ? null : new("{}", null, null, null, null, template, new Dictionary<string, string>());
+            return template is null ? null : new("{}", null, null, null, null, template, null, new Dictionary<string, string>());
         }
 
         var content = File.ReadAllText(path);
@@ -38,7 +39,7 @@ internal sealed record TokenizerConfiguration(
             var tokens = document.RootElement.EnumerateObject().Select(JsonFields.NameOf).Where(name => name.EndsWith("_token", StringComparison.Ordinal)).Distinct()
                 .Select(name => (Name: name, Text: TokenText(json, name))).Where(token => token.Text is not null).ToDictionary(token => token.Name, token => token.Text!);
             return new(content, tokens.GetValueOrDefault("bos_token"), tokens.GetValueOrDefault("eos_token"), Flag(json, "add_bos_token"), Flag(json, "add_eos_token"),
-                template ?? Template(json), tokens);
+                template ?? Template(json), json.TextOr("tokenizer_class", null), tokens);
         }
         catch (Exception problem) when (problem is JsonException or InvalidDataException)
         {

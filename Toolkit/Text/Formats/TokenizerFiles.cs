@@ -6,6 +6,11 @@ internal static class TokenizerFiles
     private const string SentencePieceEnding = ".model";
     private const string TiktokenEnding = ".tiktoken";
 
+    private static readonly HashSet<string> FlagClasses = new(StringComparer.Ordinal)
+    {
+        "LlamaTokenizer", "LlamaTokenizerFast", "CodeLlamaTokenizer", "CodeLlamaTokenizerFast", "GemmaTokenizer", "GemmaTokenizerFast", "CohereTokenizer", "CohereTokenizerFast",
+    };
+
     /// <summary>The tokenizer of a folder: the file that says most of it; of a folder without any the name that is missing.</summary>
     public static string Find(string folder)
     {
@@ -21,6 +26,26 @@ internal static class TokenizerFiles
     {
         SentencePieceEnding => SentencePieceFile.Read(content, configuration?.AddBeginOfText, configuration?.AddEndOfText),
         TiktokenEnding => TiktokenFile.Read(Path.GetFileNameWithoutExtension(name), content),
-        _ => TokenizerJson.Read(content),
+        _ => Framed(TokenizerJson.Read(content), configuration),
     };
+
+    /// <summary>
+    /// What stands around a text, where it is not <c>tokenizer.json</c> that says it: transformers' classes for Llama and Gemma build it from the flags
+    /// <c>add_bos_token</c> and <c>add_eos_token</c>, whatever is in there. DeepSeek's models count on that.
+    /// </summary>
+    private static TokenizerDefinition Framed(TokenizerDefinition definition, TokenizerConfiguration? configuration)
+    {
+        if (configuration is not { Class: { } name } || !FlagClasses.Contains(name) || (configuration.AddBeginOfText ?? configuration.AddEndOfText) is null)
+        {
+            return definition;
+        }
+
+        var begin = configuration.AddBeginOfText ?? true ? Id(configuration.BeginOfText) : null;
+        var end = configuration.AddEndOfText ?? false ? Id(configuration.EndOfText) : null;
+        return definition with { PostProcessor = PostProcessor.Around(begin, end) };
+
+        int? Id(string? token) => token is null ? null
+            : definition.Added.FirstOrDefault(added => added.Content == token) is { } special ? special.Id
+            : definition.Model.Vocabulary.TryGetValue(token, out var id) ? id : null;
+    }
 }
