@@ -58,17 +58,20 @@ public sealed class PrecisionAndGradientTests : IDisposable
         using var noGradient = no_grad();
         using var model = FamilyTests.Make(json, _folder.FullName);
         using var narrow = Decoder.Load(_folder.FullName, ScalarType.BFloat16);
-        var ids = randint(0, 50, [2, 30], int64);
+        using var generator = new Generator(5);
+        var ids = randint(0, 50, [2, 30], int64, generator: generator);
+        // Rounding sends some token to another expert.
+        var most = name == "mixtral" ? 0.12 : 0.05;
         var (wide, half) = (model.forward(ids), narrow.forward(ids));
         Assert.Equal(ScalarType.BFloat16, half.dtype);
         var error = Norm(half.to(ScalarType.Float32).sub(wide)) / Norm(wide);
         TestContext.Current.TestOutputHelper?.WriteLine($"{name}: {error:0.000}");
-        Assert.InRange(error, 1e-4, 0.05);
+        Assert.InRange(error, 1e-4, most);
         using var cache = narrow.NewCache(2, 30);
         var mask = ones_like(ids);
         mask.narrow(0, 1, 1).narrow(1, 0, 3).zero_();
         var parts = cat([narrow.Forward(ids.narrow(1, 0, 29), mask.narrow(1, 0, 29), cache), narrow.Forward(ids.narrow(1, 29, 1), mask, cache)], 1);
-        Assert.InRange(Norm(parts.narrow(0, 0, 1).to(ScalarType.Float32).sub(wide.narrow(0, 0, 1))) / Norm(wide.narrow(0, 0, 1)), 1e-4, 0.05);
+        Assert.InRange(Norm(parts.narrow(0, 0, 1).to(ScalarType.Float32).sub(wide.narrow(0, 0, 1))) / Norm(wide.narrow(0, 0, 1)), 1e-4, most);
     }
 
     private static float Norm(Tensor x) => x.square().sum().sqrt().item<float>();
