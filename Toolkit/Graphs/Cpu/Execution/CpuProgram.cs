@@ -16,6 +16,7 @@ internal sealed unsafe class CpuProgram : IDisposable
     private readonly SegmentRun[] _runs;
     private readonly Dictionary<Layout, TensorView> _views = new(ReferenceEqualityComparer.Instance);
     private readonly long[] _counts;
+    private readonly KernelBuffer[] _given;
     private readonly List<Tensor> _kept = [];
 
     /// <summary>Compiles a plan.</summary>
@@ -32,13 +33,15 @@ internal sealed unsafe class CpuProgram : IDisposable
         _kernels = KernelCache.Get(writer.Source(width), width, options.CacheFolder, out var origin);
         (Origin, Kernels) = (origin, writer.Describe());
         var pointers = writer.Names.Select(_kernels.Pointer).ToArray();
-        _addresses = new nint[plan.Buffers.Count];
+        _given = [.. plan.Buffers.Where(buffer => buffer.Kind is BufferKind.Input or BufferKind.Output)];
+        _addresses = new nint[plan.Buffers.Length];
         var arena = _memory.Allocate(plan.ArenaBytes);
         foreach (var buffer in plan.Buffers)
         {
             _addresses[buffer.Slot] = buffer.Kind switch
             {
                 BufferKind.Arena => arena + (nint)buffer.ArenaOffset,
+                BufferKind.Status => _memory.Allocate(buffer.Bytes),
                 BufferKind.Constant => LibTorchCalls.Address(constants[buffer.Index].Handle),
                 _ => 0,
             };
@@ -74,12 +77,9 @@ internal sealed unsafe class CpuProgram : IDisposable
     /// <param name="times">Where to add the time of each kernel; null for no measurement.</param>
     public void Run(ReadOnlySpan<nint> inputs, ReadOnlySpan<nint> outputs, Dictionary<int, long>? times)
     {
-        foreach (var buffer in _plan.Buffers)
+        foreach (var buffer in _given)
         {
-            if (buffer.Kind is BufferKind.Input or BufferKind.Output)
-            {
-                Place(buffer, buffer.Kind == BufferKind.Input ? inputs[buffer.Index] : outputs[buffer.Index]);
-            }
+            Place(buffer, buffer.Kind == BufferKind.Input ? inputs[buffer.Index] : outputs[buffer.Index]);
         }
 
         try
@@ -112,6 +112,15 @@ internal sealed unsafe class CpuProgram : IDisposable
         }
 
         GC.KeepAlive(_kernels);
+        for (var i = 0; i < _plan.Checks.Count; i++)
+        {
+            var cell = (long*)_addresses[_plan.Checks[i].Cell.Slot];
+            if (cell[0] != 0)
+            {
+                cell[0] = 0;
+                throw new GraphException(string.Format(System.Globalization.CultureInfo.InvariantCulture, _plan.Checks[i].Message, cell[1]));
+            }
+        }
     }
 
     /// <inheritdoc/>

@@ -17,6 +17,9 @@ internal enum BufferKind
     /// <summary>A tensor that the call returns.</summary>
     Output,
 
+    /// <summary>A cell in which a kernel says that its data make no sense.</summary>
+    Status,
+
     /// <summary>A tensor that TorchSharp returned during the call.</summary>
     Result,
 }

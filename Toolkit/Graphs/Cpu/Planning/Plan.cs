@@ -7,7 +7,7 @@ internal sealed class Plan
     public required IReadOnlyList<Segment> Segments { get; init; }
 
     /// <summary>All memory.</summary>
-    public required IReadOnlyList<KernelBuffer> Buffers { get; init; }
+    public required KernelBuffer[] Buffers { get; init; }
 
     /// <summary>Bytes of the arena: intermediates that are never alive together share memory.</summary>
     public required long ArenaBytes { get; init; }
@@ -17,6 +17,9 @@ internal sealed class Plan
 
     /// <summary>Copies that layouts made necessary.</summary>
     public required IReadOnlyList<string> Copies { get; init; }
+
+    /// <summary>Cells to look at after a run, and what to say where one is set.</summary>
+    public required IReadOnlyList<(KernelBuffer Cell, string Message)> Checks { get; init; }
 
     /// <summary>All kernels.</summary>
     public IEnumerable<KernelStep> Kernels => Segments.SelectMany(segment => segment.Phases).SelectMany(phase => phase);

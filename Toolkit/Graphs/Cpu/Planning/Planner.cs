@@ -33,7 +33,7 @@ internal sealed partial class Planner
         }
 
         planner.Finish();
-        return Scheduler.Schedule(planner._steps, planner._buffers, graph.Inputs.Length - constants, planner._copies);
+        return Scheduler.Schedule(planner._steps, planner._buffers, planner._copies, planner._checks);
     }
 
     private void PlaceInputs(IReadOnlyList<long[]?> strides, int constants)

@@ -6,7 +6,7 @@ internal static class Scheduler
     private const long Alignment = 64;
 
     /// <summary>The plan of these steps.</summary>
-    public static Plan Schedule(IReadOnlyList<Step> steps, IReadOnlyList<KernelBuffer> buffers, int inputs, IReadOnlyList<string> copies)
+    public static Plan Schedule(IReadOnlyList<Step> steps, IReadOnlyList<KernelBuffer> buffers, IReadOnlyList<string> copies, IReadOnlyList<(KernelBuffer Cell, string Message)> checks)
     {
         var segments = new List<Segment>();
         var (waiting, users) = Dependencies(steps);
@@ -43,10 +43,11 @@ internal static class Scheduler
         return new()
         {
             Segments = segments,
-            Buffers = buffers,
+            Buffers = [.. buffers],
             ArenaBytes = arena,
             IntermediateBytes = buffers.Where(buffer => buffer.Kind == BufferKind.Arena).Sum(buffer => buffer.Bytes),
             Copies = copies,
+            Checks = checks,
         };
     }
 

@@ -22,11 +22,14 @@ internal sealed class KernelStep : Step
     /// <summary>Which of its arguments it writes.</summary>
     public required IReadOnlyList<KernelBuffer> Outputs { get; init; }
 
+    /// <summary>Whether it changes a part of what it writes, and so needs the rest.</summary>
+    public bool IsUpdate { get; init; }
+
     /// <summary>Place among the kernels of the source.</summary>
     public int Kernel { get; set; } = -1;
 
     /// <inheritdoc/>
-    public override IEnumerable<KernelBuffer> Reads => Code.Arguments.Except(Outputs);
+    public override IEnumerable<KernelBuffer> Reads => (IsUpdate ? Code.Arguments : Code.Arguments.Except(Outputs)).Where(buffer => buffer.Kind != BufferKind.Status);
 
     /// <inheritdoc/>
     public override IEnumerable<KernelBuffer> Writes => Outputs;
