@@ -8,7 +8,7 @@ public static class CpuBackend
     /// <param name="options">How; default: everything as this machine has it.</param>
     /// <returns>What runs it; it gives what the graph's interpreter gives, up to rounding.</returns>
     /// <exception cref="GraphException">An operator changes its input, or can neither be compiled nor evaluated.</exception>
-    public static CpuExecutable Compile(Graph graph, CpuOptions? options = null) => new(graph, options ?? new());
+    public static CpuExecutable Compile(Graph graph, CpuOptions? options = null) => CpuExecutable.Compile([graph], options ?? new())[0];
 
     /// <summary>Starts the compiler in the background, so that the first <see cref="Compile"/> finds it awake. Returns at once.</summary>
     public static void WarmUp() => KernelCompiler.WarmUp();

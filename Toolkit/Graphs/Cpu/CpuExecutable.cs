@@ -23,10 +23,12 @@ public sealed class CpuExecutable : IExecutable
     private readonly (long[] Sizes, long[] Strides, ScalarType Type)[] _results;
     private readonly nint[] _inputs;
     private readonly nint[] _outputs;
-    private CpuProgram _current;
+    private readonly Plan _first;
+    private CpuProgram _current = null!;
     private bool _isDisposed;
 
-    internal CpuExecutable(Graph graph, CpuOptions options)
+    /// <summary>Plans a graph. It can run when <see cref="Link"/> has given it its machine code.</summary>
+    private CpuExecutable(Graph graph, CpuOptions options)
     {
         (Graph, _options) = (graph, options);
         _width = options.VectorWidth == 0 ? KernelPrelude.Width : options.VectorWidth;
@@ -40,7 +42,7 @@ public sealed class CpuExecutable : IExecutable
         _strides = [.. graph.Inputs.Select(input => input.Type.Shape.ContiguousStrides.ToArray())];
         _results = [.. graph.Outputs.Select(output => (output.Type.Shape.ToArray(), output.Type.Shape.ContiguousStrides.ToArray(), output.Type.DType))];
         (_inputs, _outputs) = (new nint[graph.Inputs.Length], new nint[graph.Outputs.Length]);
-        _current = Program(new long[graph.Inputs.Length][]);
+        _first = Planner.Make(_prepared, new long[graph.Inputs.Length][], _constants.Length, _width);
     }
 
     /// <inheritdoc/>
@@ -119,6 +121,22 @@ public sealed class CpuExecutable : IExecutable
         }
     }
 
+    /// <summary>Compiles graphs, all their kernels in one file.</summary>
+    internal static CpuExecutable[] Compile(IEnumerable<Graph> graphs, CpuOptions options)
+    {
+        var executables = graphs.Select(graph => new CpuExecutable(graph, options)).ToArray();
+        if (executables.Length > 0)
+        {
+            var (writer, kernels, origin) = Write(executables.SelectMany(executable => executable._first.Kernels), executables[0]._width, options);
+            foreach (var executable in executables)
+            {
+                executable.Link(new long[executable._sizes.Length][], executable._first, writer, kernels, origin);
+            }
+        }
+
+        return executables;
+    }
+
     /// <summary>Watches whether the machine code is still loaded.</summary>
     internal WeakReference WatchCode() => _current.WatchCode();
 
@@ -189,7 +207,7 @@ public sealed class CpuExecutable : IExecutable
                 own[i] = LibTorchCalls.HasStrides(inputs[i].Handle, _sizes[i], _strides[i]) ? null! : inputs[i].stride();
             }
 
-            _current = Program(own);
+            Make(own);
             return null;
         }
 
@@ -244,11 +262,29 @@ public sealed class CpuExecutable : IExecutable
         return true;
     }
 
-    private CpuProgram Program(long[]?[] strides)
+    private static (KernelWriter Writer, KernelAssembly Assembly, KernelOrigin Origin) Write(IEnumerable<KernelStep> steps, int width, CpuOptions options)
+    {
+        var writer = new KernelWriter();
+        foreach (var step in steps)
+        {
+            writer.Add(step);
+        }
+
+        var kernels = KernelCache.Get(writer.Source(width, options.IsOptimized), width, options.CacheFolder, out var origin);
+        return (writer, kernels, origin);
+    }
+
+    /// <summary>The program for inputs that lie so.</summary>
+    private void Make(long[]?[] strides)
     {
         var plan = Planner.Make(_prepared, strides, _constants.Length, _width);
-        var program = new CpuProgram(plan, _constants, _options, _width);
-        _programs.Add((strides, program));
-        return program;
+        var (writer, kernels, origin) = Write(plan.Kernels, _width, _options);
+        Link(strides, plan, writer, kernels, origin);
+    }
+
+    private void Link(long[]?[] strides, Plan plan, KernelWriter writer, KernelAssembly kernels, KernelOrigin origin)
+    {
+        _current = new CpuProgram(plan, _constants, writer, kernels, origin, _options.Threads);
+        _programs.Add((strides, _current));
     }
 }

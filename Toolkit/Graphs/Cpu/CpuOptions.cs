@@ -9,6 +9,9 @@ public sealed record CpuOptions
     /// <summary>Threads; 0 for as many as libtorch uses.</summary>
     public int Threads { get; init; }
 
+    /// <summary>Whether machine code is optimized at once; if not, .NET does so after some calls (for tests with many kernels that run once).</summary>
+    internal bool IsOptimized { get; init; } = true;
+
     /// <summary>Floats in a vector: 4, 8 or 16; 0 for what is fastest here. Wider ones than the machine has are slow, not wrong.</summary>
     public int VectorWidth { get; init; }
 }

@@ -17,22 +17,25 @@ internal sealed unsafe class CpuProgram : IDisposable
     private readonly Dictionary<Layout, TensorView> _views = new(ReferenceEqualityComparer.Instance);
     private readonly long[] _counts;
     private readonly KernelBuffer[] _given;
+    private readonly int[] _numbers; // of the kernels, in the file
     private readonly List<Tensor> _kept = [];
 
     /// <summary>Compiles a plan.</summary>
-    public CpuProgram(Plan plan, IReadOnlyList<Tensor> constants, CpuOptions options, int width)
+    /// <param name="plan">The plan.</param>
+    /// <param name="constants">What belongs to the graph.</param>
+    /// <param name="writer">The file in which its kernels are.</param>
+    /// <param name="kernels">That file, compiled.</param>
+    /// <param name="origin">Where the machine code came from.</param>
+    /// <param name="threads">Threads; 0 for as many as libtorch uses.</param>
+    public CpuProgram(Plan plan, IReadOnlyList<Tensor> constants, KernelWriter writer, KernelAssembly kernels, KernelOrigin origin, int threads)
     {
         _plan = plan;
-        _threads = options.Threads > 0 ? options.Threads : LibTorchCalls.Threads();
-        var writer = new KernelWriter();
-        foreach (var step in plan.Kernels)
-        {
-            writer.Add(step);
-        }
-
-        _kernels = KernelCache.Get(writer.Source(width), width, options.CacheFolder, out var origin);
-        (Origin, Kernels) = (origin, writer.Describe());
-        var pointers = writer.Names.Select(_kernels.Pointer).ToArray();
+        _threads = threads > 0 ? threads : LibTorchCalls.Threads();
+        (_kernels, Origin) = (kernels, origin);
+        var used = plan.Kernels.GroupBy(step => step.Kernel).ToArray();
+        _numbers = [.. used.Select(group => group.Key)];
+        Kernels = [.. used.Select(group => writer.Describe(group.Key, [.. group]))];
+        var pointers = _numbers.ToDictionary(number => number, number => kernels.Pointer(writer.Name(number)));
         _given = [.. plan.Buffers.Where(buffer => buffer.Kind is BufferKind.Input or BufferKind.Output)];
         _addresses = new nint[plan.Buffers.Length];
         var arena = _memory.Allocate(plan.ArenaBytes);
@@ -147,7 +150,7 @@ internal sealed unsafe class CpuProgram : IDisposable
         }
     }
 
-    private SegmentRun Build(Segment segment, nint[] pointers, List<nint>[] places, nint scratch, long scratchBytes)
+    private SegmentRun Build(Segment segment, Dictionary<int, nint> pointers, List<nint>[] places, nint scratch, long scratchBytes)
     {
         if (segment.Call is not null)
         {
@@ -211,7 +214,7 @@ internal sealed unsafe class CpuProgram : IDisposable
                     Region.RunHere(&single);
                 }
 
-                var kernel = _plan.Segments[segment].Phases[p][s].Kernel;
+                var kernel = Array.IndexOf(_numbers, _plan.Segments[segment].Phases[p][s].Kernel);
                 times[kernel] = times.GetValueOrDefault(kernel) + Stopwatch.GetTimestamp() - begin;
             }
         }

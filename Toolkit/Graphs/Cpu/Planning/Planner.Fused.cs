@@ -13,7 +13,7 @@ internal sealed partial class Planner
             return;
         }
 
-        var domain = body.Nodes.Select(Lowerings.Domain).Aggregate((a, b) => LoopDomain.Join(a, b)!);
+        var domain = body.Nodes.Select(Lowerings.Domain).OrderByDescending(own => own.Rows is not null).ThenByDescending(own => own.Shape.Count).First();
         var loop = LoopBuilder.Build(body, domain, value => inputs[value], outputs);
         if (loop.Extents.Length != loop.Rows + 1)
         {
