@@ -62,7 +62,8 @@ internal static class RowEmitter
                 code.Line("((long*)a[3])[0] = 1;");
                 code.Line("continue;");
             });
-            code.Line($"var (from, to) = ({string.Join(" + ", from)}, {string.Join(" + ", to)});");
+            code.Line($"var from = {string.Join(" + ", from)};");
+            code.Line($"var to = {string.Join(" + ", to)};");
             code.Line($"for (var j = 0L; j < {source.Sizes[^1]}; j++) {{ to[j * {target.Strides[^1]}] = from[j * {source.Strides[^1]}]; }}");
         });
         var count = rows.Aggregate(1L, (product, size) => product * size);
@@ -93,7 +94,8 @@ internal static class RowEmitter
         code.Block("for (var unit = begin; unit < end; unit++)", () =>
         {
             code.Line($"var (b, t) = (unit / {time}, unit % {time});");
-            code.Line($"var (c, s) = (cos + b * {cos.Strides[0]} + t * {cos.Strides[1]}, sin + b * {sin.Strides[0]} + t * {sin.Strides[1]});");
+            code.Line($"var c = cos + b * {cos.Strides[0]} + t * {cos.Strides[1]};");
+            code.Line($"var s = sin + b * {sin.Strides[0]} + t * {sin.Strides[1]};");
             code.Block($"for (var h = 0L; h < {heads}; h++)", () =>
             {
                 code.Line($"var from = x + b * {x.Strides[0]} + t * {x.Strides[1]} + h * {x.Strides[2]};");

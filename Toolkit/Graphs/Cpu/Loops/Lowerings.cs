@@ -8,6 +8,9 @@ internal static partial class Lowerings
 {
     private static readonly FrozenDictionary<string, Lowering> _all = Pointwise().Concat(Comparisons()).Concat(Copies()).Concat(Reductions()).Concat(Gradients()).ToFrozenDictionary();
 
+    /// <summary>Names of the operators.</summary>
+    public static IEnumerable<string> Names => _all.Keys;
+
     /// <summary>How a node is computed in a loop; null where it is not.</summary>
     public static Lowering? Find(Node node)
     {

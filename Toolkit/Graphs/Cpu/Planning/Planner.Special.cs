@@ -92,11 +92,12 @@ internal sealed partial class Planner
     {
         var call = new OperatorCall(node.Operator, node.Arguments);
         var table = _layouts[call.Value(tableName)];
-        if (table.Sizes.Length != 2 || NumberKinds.Of(table.DType) is null || node.Inputs.Concat(node.Outputs).Any(value => value.Type.Device != "cpu" || value.Type.Elements == 0))
+        if (table.Sizes.Length < 1 || NumberKinds.Of(table.DType) is null || node.Inputs.Concat(node.Outputs).Any(value => value.Type.Device != "cpu" || value.Type.Elements == 0))
         {
             return false;
         }
 
+        table = table.Sizes.Length == 2 ? table : Contiguous(table, node).Reshape([table.Sizes[0], table.Sizes.Skip(1).Aggregate(1L, (product, size) => product * size)])!;
         var target = Target(node.Output);
         Add(RowEmitter.Gather(Rows(table, node), Contiguous(_layouts[call.Value(numbersName)], node), target, Status($"{node.Operator.Name}: {{0}} is no row of a table of {table.Sizes[0]} rows")), [node], target.Buffer);
         return true;

@@ -58,12 +58,35 @@ public sealed class CpuRandomGraphTests
             var distance = (a - b).abs() / (a.abs() + (a.abs().mean() + 1));
             var isSharp = executable.Graph.Nodes.Any(node => node.Operator.Name is "aten::floor" or "aten::where.self");
             var error = isSharp ? distance.flatten().quantile(tensor(0.9, ScalarType.Float64)).item<double>() : distance.max().item<double>();
-            if (!(error <= allowed * 3))
+            if (!(error <= allowed * 3) && !IsAsGood(executable.Graph, inputs, i, expected[i], actual[i]))
             {
                 return $"output {i} differs by {error:E2}";
             }
         }
 
         return null;
+    }
+
+    /// <summary>Where the graph itself magnifies rounding, whether the compiled result is as close to that of double precision as the interpreted one.</summary>
+    private static bool IsAsGood(Graph graph, Tensor[] inputs, int output, Tensor expected, Tensor actual)
+    {
+        var builder = new GraphBuilder();
+        foreach (var input in graph.Inputs)
+        {
+            builder.Replace(input, builder.Input(input.Type with { DType = input.Type.DType == ScalarType.Bool ? ScalarType.Bool : ScalarType.Float64 }, input.Kind, input.Path));
+        }
+
+        foreach (var node in graph.Nodes)
+        {
+            var copy = builder.Add(node.Operator, [.. node.Arguments.Select(argument => argument.Map(builder.Of))]);
+            for (var i = 0; i < node.Outputs.Length; i++)
+            {
+                builder.Replace(node.Outputs[i], copy.Outputs[i]);
+            }
+        }
+
+        var exact = GraphInterpreter.Run(builder.BuildLike(graph), [.. inputs.Select(input => input.to(ScalarType.Float64))])[output];
+        double Error(Tensor x) => (x.to(ScalarType.Float64) - exact).nan_to_num(0, 0, 0).abs().max().item<double>();
+        return Error(actual) <= 4 * Error(expected);
     }
 }
