@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Cpu;
@@ -288,67 +287,5 @@ internal sealed unsafe class CpuProgram : IDisposable
     {
         public nint Region;
         public bool IsParallel;
-    }
-
-    private sealed class TensorView(Layout layout) : IDisposable
-    {
-        private nint _address;
-        private nint _handle;
-
-        public nint At(nint address)
-        {
-            if (_handle == 0 || address != _address)
-            {
-                Dispose();
-                _handle = LibTorchCalls.FromMemory(address, layout.Offset, layout.Sizes, layout.Strides, layout.DType);
-                _address = address;
-            }
-
-            return _handle;
-        }
-
-        public void Dispose()
-        {
-            if (_handle != 0)
-            {
-                LibTorchCalls.Delete(_handle);
-                _handle = 0;
-            }
-        }
-    }
-}
-
-/// <summary>Pieces of native memory that are freed together, each on cache lines of its own and zero at first.</summary>
-internal sealed unsafe class NativeBlock : IDisposable
-{
-    private readonly List<nint> _pieces = [];
-
-    /// <summary>Frees what was not disposed.</summary>
-    ~NativeBlock() => Free();
-
-    /// <summary>A new piece.</summary>
-    public nint Allocate(long bytes)
-    {
-        var piece = (nint)NativeMemory.AlignedAlloc((nuint)Math.Max(64, bytes), 64);
-        NativeMemory.Clear((void*)piece, (nuint)Math.Max(64, bytes));
-        _pieces.Add(piece);
-        return piece;
-    }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        Free();
-        GC.SuppressFinalize(this);
-    }
-
-    private void Free()
-    {
-        foreach (var piece in _pieces)
-        {
-            NativeMemory.AlignedFree((void*)piece);
-        }
-
-        _pieces.Clear();
     }
 }

@@ -46,7 +46,7 @@ internal static partial class Lowerings
 
     private static double Correction(Node node) => Call(node).Has("correction") ? Call(node).Number("correction") : 1;
 
-    private static Expression Mean(LoopBuilder b, Expression x) => b.Apply("({0} * {1})", x.Kind, b.Reduce(Reduction.Sum, x), b.Constant(1.0 / b.RowLength, x.Kind));
+    private static Expression Mean(LoopBuilder b, Expression x) => b.Apply("({0} / {1})", x.Kind, b.Reduce(Reduction.Sum, x), b.Constant(b.RowLength, x.Kind));
 
     private static (Expression Mean, Expression Centered, Expression Variance) Variance(LoopBuilder b, Expression x, double correction)
     {

@@ -75,6 +75,77 @@ public sealed class CpuBackendTests
         Assert.Equal(rows > 8 ? 1 : 0, executable.LibTorchProducts);
     }
 
+    [Fact]
+    public void Inputs_that_lie_in_many_ways_are_copied_in_the_end()
+    {
+        var g = new GraphBuilder();
+        var x = g.Input(new(ScalarType.Float32, [2, 3, 4]), GraphInputKind.Argument, "x");
+        var y = g.Add("aten::exp", x);
+        using var executable = CpuBackend.Compile(g.Build([y], [new(x, y)]), Options);
+        using var scope = NewDisposeScope();
+        for (var i = 0; i < 12; i++)
+        {
+            var memory = randn(2, 3, 4 + i).narrow(2, 0, 4);
+            var expected = memory.exp();
+            Close(expected, executable.Run([memory])[0], 1e-6);
+            Close(expected, memory, 1e-6);
+        }
+
+        Assert.Equal(12 - CpuExecutable.MaximumLayouts, executable.InputCopies);
+    }
+
+    [Fact]
+    public void Threads_may_call_at_the_same_time()
+    {
+        var g = new GraphBuilder();
+        var x = g.Input(new(ScalarType.Float32, [300, 400]), GraphInputKind.Argument, "x");
+        using var executable = CpuBackend.Compile(g.Build([g.Add("aten::_softmax", g.Add("aten::tanh", x), -1L, false)]), Options);
+        System.Threading.Tasks.Parallel.For(0, 4, _ =>
+        {
+            for (var i = 0; i < 20; i++)
+            {
+                using var scope = NewDisposeScope();
+                var input = randn(300, 400);
+                Close(input.tanh().softmax(-1), executable.Run([input])[0], 1e-5);
+            }
+        });
+    }
+
+    [Fact]
+    public void Bad_input_is_named()
+    {
+        var g = new GraphBuilder();
+        var x = g.Input(new(ScalarType.Float32, [3, 4]), GraphInputKind.Argument, "hidden");
+        using var executable = CpuBackend.Compile(g.Build([g.Add("aten::exp", x)]), Options);
+        using var scope = NewDisposeScope();
+        Assert.Equal("input 0 (\"hidden\") is f32[4, 3] where f32[3, 4] is wanted", Assert.Throws<GraphException>(() => executable.Run([randn(4, 3)])).Message);
+        Assert.Contains("is f64[3, 4]", Assert.Throws<GraphException>(() => executable.Run([randn(3, 4, ScalarType.Float64)])).Message);
+        Assert.Throws<ArgumentException>(() => executable.Run([]));
+        executable.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => executable.Run([randn(3, 4)]));
+    }
+
+    [Fact]
+    public void What_depends_on_no_input_is_computed_once()
+    {
+        var g = new GraphBuilder();
+        var x = g.Input(new(ScalarType.Float32, [5, 5]), GraphInputKind.Argument, "x");
+        var mask = g.Add("aten::tril", g.Add("aten::ones", new long[] { 5, 5 }, ScalarType.Bool), 0L);
+        using var executable = CpuBackend.Compile(g.Build([g.Add("aten::masked_fill.Scalar", x, g.Add("aten::logical_not", mask), double.NegativeInfinity)]), Options);
+        Assert.Empty(executable.FallbackCalls);
+        using var scope = NewDisposeScope();
+        var input = randn(5, 5);
+        Assert.Equal(input.tril().sum().item<float>(), executable.Run([input])[0].nan_to_num(0, 0, 0).sum().item<float>(), 1e-5);
+    }
+
+    [Fact]
+    public void An_operator_that_writes_is_refused()
+    {
+        var g = new GraphBuilder();
+        var x = g.Input(new(ScalarType.Float32, [5]), GraphInputKind.Argument, "x");
+        Assert.Contains("functionalised", Assert.Throws<GraphException>(() => CpuBackend.Compile(g.Build([g.Add("aten::exp_", x)]), Options)).Message);
+    }
+
     internal static void Close(Tensor expected, Tensor actual, double tolerance)
     {
         Assert.Equal(expected.shape, actual.shape);

@@ -87,6 +87,9 @@ public sealed class CpuRandomGraphTests
 
         var exact = GraphInterpreter.Run(builder.BuildLike(graph), [.. inputs.Select(input => input.to(ScalarType.Float64))])[output];
         double Error(Tensor x) => (x.to(ScalarType.Float64) - exact).nan_to_num(0, 0, 0).abs().max().item<double>();
-        return Error(actual) <= 4 * Error(expected);
+
+        // The layer norm of equal values is what their mean rounds, times 1/√ε.
+        var magnified = graph.Nodes.Any(node => node.Operator.Name == "aten::layer_norm") ? 1e-6 / Math.Sqrt(1e-5) : 0;
+        return Error(actual) <= (4 * Error(expected)) + magnified;
     }
 }
