@@ -30,7 +30,7 @@ public sealed class TokenizedCorpus
     public static TokenizedCorpus From(Tokenizer tokenizer, IEnumerable<string> documents)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
-        var encoded = documents.AsParallel().AsOrdered().Select(document => tokenizer.Encode(document)).ToArray();
+        var encoded = documents.AsParallel().AsOrdered().WithCancellation(Interruption.Token).Select(document => tokenizer.Encode(document)).ToArray();
         var separator = tokenizer.EndOfTextId;
         var ids = new int[encoded.Sum(document => document.Length + (separator < 0 ? 0 : 1))];
         var end = 0;

@@ -56,6 +56,8 @@ public sealed class DecodeSession : IDisposable
             return;
         }
 
+        Interruption.ThrowIfRequested();
+
         var start = Length;
         _fed.RemoveRange(start, _fed.Count - start); // what a call that threw left behind
         _fed.AddRange(ids);

@@ -39,6 +39,8 @@ public static class Perplexity
             var total = 0.0;
             for (var start = 0; start < tokens;)
             {
+                Interruption.ThrowIfRequested();
+
                 // The last window may be shorter: it is a batch of its own.
                 var time = Math.Min(sequenceLength, tokens - start);
                 var rows = Math.Min(batchSize, (tokens - start) / time);

@@ -146,7 +146,12 @@ public sealed class Trainer : IDisposable
         var clock = Stopwatch.StartNew();
         while (Step < Options.Steps && !cancellation.IsCancellationRequested)
         {
-            var step = Advance();
+            var step = Next(cancellation);
+            if (step is null)
+            {
+                break;
+            }
+
             var due = Step == Options.Steps || (Options.ValidationEvery > 0 && Step % Options.ValidationEvery == 0);
             var validation = due && _validation is not null ? Validate(_validation) : null;
             if (Options.CheckpointEvery > 0 && Step % Options.CheckpointEvery == 0)
@@ -193,6 +198,24 @@ public sealed class Trainer : IDisposable
         if (corpus.Ids.Length > 0 && TensorPrimitives.Max<int>(corpus.Ids) is var most && most >= model.VocabularySize)
         {
             throw new ArgumentException($"the corpus has the id {most}, the model a vocabulary of {model.VocabularySize}", name);
+        }
+    }
+
+    /// <summary>The next step. Where the host interrupts it, the state before it is saved, and the run ends: without an exception if the caller's own token says so too (null).</summary>
+    private TrainingStep? Next(CancellationToken cancellation)
+    {
+        try
+        {
+            return Advance();
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            return null;
+        }
+        catch (OperationCanceledException)
+        {
+            SaveCheckpoint();
+            throw;
         }
     }
 
@@ -254,6 +277,7 @@ public sealed class Trainer : IDisposable
             var start = Stopwatch.GetTimestamp();
             var loss = _training.Loss(inputs, targets);
             var value = (double)loss.item<float>();
+            Interruption.ThrowIfRequested();
             ModelTime += Stopwatch.GetElapsedTime(start);
             _activationBytes = measures ? Math.Max(0, NativeMemory.AllocatedBytes() - before) : _activationBytes;
             RequireFinite("loss", value, number, learningRate);

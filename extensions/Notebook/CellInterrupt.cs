@@ -3,18 +3,16 @@ namespace Toolkit.Notebook;
 /// <summary>What instrumented cells call: every round of a loop, every method and every await looks whether the user wants the cell to end.</summary>
 public static class CellInterrupt
 {
-    private static volatile CancellationTokenSource? _current;
-
     /// <summary>Whether the running cell was interrupted.</summary>
-    internal static bool IsRequested => _current is { IsCancellationRequested: true };
+    internal static bool IsRequested => Interruption.IsRequested;
 
     /// <summary>Throws where the running cell was interrupted.</summary>
     /// <exception cref="OperationCanceledException">It was.</exception>
     public static void Check()
     {
-        if (_current is { IsCancellationRequested: true } interrupted)
+        if (Interruption.IsRequested)
         {
-            throw new OperationCanceledException("The cell was interrupted.", interrupted.Token);
+            throw new OperationCanceledException("The cell was interrupted.", Interruption.Token);
         }
     }
 
@@ -33,22 +31,21 @@ public static class CellInterrupt
     /// <inheritdoc cref="Sleep(int)"/>
     public static void Sleep(TimeSpan time)
     {
-        if (_current is { } current && time > TimeSpan.Zero)
-        {
-            current.Token.WaitHandle.WaitOne(time);
-            Check();
-        }
-        else
+        if (time <= TimeSpan.Zero)
         {
             Thread.Sleep(time);
+            return;
         }
+
+        Interruption.Token.WaitHandle.WaitOne(time);
+        Check();
     }
 
     /// <summary>The task, or its interruption.</summary>
-    public static Task Await(Task task) => _current is { } current ? task.WaitAsync(current.Token) : task;
+    public static Task Await(Task task) => task.WaitAsync(Interruption.Token);
 
     /// <inheritdoc cref="Await(Task)"/>
-    public static Task<T> Await<T>(Task<T> task) => _current is { } current ? task.WaitAsync(current.Token) : task;
+    public static Task<T> Await<T>(Task<T> task) => task.WaitAsync(Interruption.Token);
 
     /// <inheritdoc cref="Await(Task)"/>
     public static Task Await(ValueTask task) => Await(task.AsTask());
@@ -58,7 +55,4 @@ public static class CellInterrupt
 
     /// <summary>Anything else that can be awaited: it cannot be interrupted.</summary>
     public static T Await<T>(T awaitable) => awaitable;
-
-    /// <summary>From here on, cells look at this source.</summary>
-    internal static void Follow(CancellationTokenSource? interrupt) => _current = interrupt;
 }

@@ -206,7 +206,8 @@ public sealed partial class NotebookDocument
         return new NotebookCell(json, type, ReadSource(json["source"], file, $"{place}.source"));
     }
 
-    private void AssignIds()
+    /// <summary>Gives every cell an id that is its own.</summary>
+    internal void AssignIds()
     {
         var used = new HashSet<string>();
         foreach (var cell in _cells)

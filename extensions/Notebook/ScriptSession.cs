@@ -83,7 +83,7 @@ public sealed class ScriptSession : IDisposable
         }
 
         _interrupt = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        CellInterrupt.Follow(_interrupt);
+        Interruption.Follow(_interrupt);
         var error = await RunWithin(cell, timeout, cancellation).ConfigureAwait(false);
         if (error is not null)
         {
@@ -121,7 +121,7 @@ public sealed class ScriptSession : IDisposable
     {
         _capture.Dispose();
         BackgroundFailures.Report(null);
-        CellInterrupt.Follow(null);
+        Interruption.Follow(null);
         Output.Host = _previousHost;
         lock (_gate)
         {

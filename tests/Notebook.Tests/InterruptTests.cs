@@ -6,6 +6,9 @@ namespace Notebook.Tests;
 /// <summary>Whatever a cell does in managed code, an interrupt ends it, and the session goes on.</summary>
 public sealed class InterruptTests
 {
+    private const string Model = "var tokenizer = Tokenizer.Train([\"abc\"], 257);\n"
+        + "var model = LanguageModel.Create(DecoderConfig.Llama(layers: 8, width: 256, heads: 4, keyValueHeads: 2, vocabularySize: 260, maxPositions: 4_100), tokenizer);\n";
+
     [Theory]
     [InlineData("while (true) { }")]
     [InlineData("while (true) ;")]
@@ -28,6 +31,11 @@ public sealed class InterruptTests
     [InlineData("Task.Delay(-1).Wait();")]
     [InlineData("new SemaphoreSlim(0).Wait();")]
     [InlineData("Parallel.For(0, 4, i => { while (true) { } });")]
+    [InlineData("Tokenizer.Train([string.Join(' ', Enumerable.Range(0, 2_000_000).Select(i => $\"w{i * 2654435761L % 1000003}\"))], 500_000)")]
+    [InlineData(Model + "model.Train(TokenizedCorpus.FromIds(new int[1 << 20], [1]), new TrainingOptions { Steps = 1_000_000 }).ToList()")]
+    [InlineData(Model + "model.Generate(\"a\", new GenerationOptions { MaxTokens = 4_000, StopAtEndOfText = false }).ToList()")]
+    [InlineData(Model + "Perplexity.Evaluate(model.Model, TokenizedCorpus.FromIds(new int[1 << 24], [1]))")]
+    [InlineData(Model + "DecodeBenchmark.Measure(model.Model, 16, 4_000, new MachineCeiling(1e10, 1e11, 2))")]
     public async Task AnInterruptEndsTheCellAndKeepsTheVariables(string code)
     {
         using var session = new ScriptSession();

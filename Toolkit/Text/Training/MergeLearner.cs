@@ -51,6 +51,7 @@ internal sealed class MergeLearner
     {
         while (Spellings.Count < Alphabet + wanted && _queue.TryDequeue(out var pair, out var priority))
         {
+            Interruption.ThrowIfRequested();
             // A count that has changed since it was queued was queued anew.
             if (!_pairs.TryGetValue(pair, out var count) || count != priority.Count || count <= 0)
             {

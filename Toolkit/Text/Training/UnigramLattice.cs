@@ -30,6 +30,7 @@ internal sealed class UnigramLattice
         var (likelihood, total) = (0.0, 0L);
         foreach (var (word, count) in words)
         {
+            Interruption.ThrowIfRequested();
             likelihood += count * Expect(word, count, expected);
             total += count;
         }

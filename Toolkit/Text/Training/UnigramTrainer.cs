@@ -64,6 +64,7 @@ public static class UnigramTrainer
         var lookup = counts.GetAlternateLookup<ReadOnlySpan<char>>();
         foreach (var (word, count) in words)
         {
+            Interruption.ThrowIfRequested();
             for (var begin = 0; begin < word.Length; begin++)
             {
                 if (char.IsLowSurrogate(word[begin]))

@@ -14,6 +14,7 @@ internal static class WordCounts
         var parts = new ConcurrentBag<Dictionary<string, long>>();
         Parallel.ForEach<string, Dictionary<string, long>>(
             Partitioner.Create(documents, EnumerablePartitionerOptions.NoBuffering),
+            new ParallelOptions { CancellationToken = Interruption.Token },
             () => new Dictionary<string, long>(StringComparer.Ordinal),
             (document, _, words) =>
             {

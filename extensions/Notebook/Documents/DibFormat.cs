@@ -43,7 +43,10 @@ public static class DibFormat
 
         Close();
         metadata["kernelspec"] ??= new JsonObject { ["display_name"] = ".NET (C#)", ["language"] = "C#", ["name"] = ".net-csharp" };
-        return NotebookDocument.Parse(new JsonObject { ["nbformat"] = 4, ["nbformat_minor"] = 5, ["metadata"] = metadata, ["cells"] = cells }.ToJsonString(), name);
+        metadata["language_info"] ??= new JsonObject { ["name"] = "C#" };
+        var document = NotebookDocument.Parse(new JsonObject { ["nbformat"] = 4, ["nbformat_minor"] = 5, ["metadata"] = metadata, ["cells"] = cells }.ToJsonString(), name);
+        document.AssignIds();
+        return document;
 
         void Close()
         {

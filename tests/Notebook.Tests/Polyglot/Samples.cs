@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Text;
 using Microsoft.Data.Analysis;
 using Toolkit.Data;
 using Toolkit.Display;
@@ -43,6 +44,7 @@ internal static class Samples
         ["training progress"] = new TrainingProgress(Steps(7), final: true),
         ["steps"] = Steps(30),
         ["list of tensors"] = new List<torch.Tensor> { torch.ones(2), torch.zeros(3) },
+        ["picture"] = ImageView.Of(Encoding.UTF8.GetBytes("<svg xmlns=\"http://www.w3.org/2000/svg\"/>")),
         ["evaluations"] = new[] { new EvaluationResult(3.25, 1000, 4200) },
     };
 
