@@ -66,7 +66,7 @@ internal sealed class RandomGraphs(int seed)
             _ => null,
         };
         result ??= isReal && rank == 2 ? _builder.Add("aten::linear", x, _builder.Input(new(x.Type.DType, [_random.Next(2, 40), x.Type.Shape[1]]), GraphInputKind.Parameter, "w")) : null;
-        if (result is not null && result.Type.Elements < 20_000)
+        if (result is not null && result.Type.Elements < 3_000)
         {
             _values.Add(result);
         }
@@ -77,6 +77,6 @@ internal sealed class RandomGraphs(int seed)
     }
 
     private Value? WithOther(Value x, Func<Value, Value> combine) =>
-        _values.Where(value => value.Type.DType == x.Type.DType && Shape.Broadcast(value.Type.Shape, x.Type.Shape) is { } shape && shape.Elements < 20_000).OrderBy(_ => _random.Next()).FirstOrDefault() is { } other
+        _values.Where(value => value.Type.DType == x.Type.DType && Shape.Broadcast(value.Type.Shape, x.Type.Shape) is { } shape && shape.Elements < 3_000).OrderBy(_ => _random.Next()).FirstOrDefault() is { } other
             ? combine(other) : null;
 }
