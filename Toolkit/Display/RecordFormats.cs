@@ -3,6 +3,7 @@ using Microsoft.Data.Analysis;
 using Spectre.Console;
 using Toolkit.Data;
 using Toolkit.Evaluation;
+using Toolkit.Graphs.Cpu;
 using Toolkit.Measurement;
 using Toolkit.Text;
 using Toolkit.Training;
@@ -23,6 +24,9 @@ internal static class RecordFormats
         Formatter.Register<DoctorReport>(Report);
         Formatter.Register<Corpus>(corpus => Facts(corpus.Title, Of(corpus), "tk-text"));
         Formatter.Register<Tokenizer>(tokenizer => Facts("Tokenizer", Of(tokenizer), "tk-text"));
+        Formatter.Register<KernelSource>(CodeView.Of);
+        Formatter.Register<CpuKernelInfo>(CodeView.Of);
+        Formatter.Register<CpuExecutable>(CodeView.Of);
         Formatter.Register<DecodeMeasurement>(measurement => Facts("Decode", Of(measurement)));
         Formatter.Register<torch.Tensor>(TensorFormat.Format);
         Formatter.Register<torch.nn.Module>(module => new ModelCard(module).ToMimeBundle());

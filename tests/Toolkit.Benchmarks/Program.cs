@@ -1,4 +1,5 @@
 using Toolkit.Benchmarks.Checkpoints;
+using Toolkit.Benchmarks.Graphs;
 using Toolkit.Benchmarks.Models;
 using Toolkit.Benchmarks.Notebook;
 using Toolkit.Benchmarks.Text;
@@ -8,6 +9,7 @@ return args switch
 {
     ["training-step", ..] => TrainingStepBenchmark.Run(),
     ["kernel", ..] => KernelBenchmark.Run(),
+    ["cpu-graphs", .. var only] => CpuBackendBenchmark.Run(only),
     ["gguf", ..] => GgufBenchmark.Run(),
     ["references", var folder] => ReferenceBenchmark.Run(folder),
     ["tokenizer", var path, .. var tokenizers] => TokenizerBenchmark.Run(path, tokenizers),
@@ -16,6 +18,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("benchmarks: training-step | kernel | gguf | references <folder> | tokenizer <text.gz> [tokenizer…]");
+    Console.Error.WriteLine("benchmarks: training-step | kernel | cpu-graphs [row…] | gguf | references <folder> | tokenizer <text.gz> [tokenizer…]");
     return 2;
 }

@@ -1,0 +1,290 @@
+using System.Diagnostics;
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs.Cpu;
+
+/// <summary>
+/// A graph compiled for the CPU. Inputs may lie in memory as they like: for every way in which they come (up to <see cref="MaximumLayouts"/>) there is a program of its own, beyond that
+/// they are copied. Calls from several threads wait for each other.
+/// </summary>
+public sealed class CpuExecutable : IExecutable
+{
+    /// <summary>How many ways in which inputs lie are compiled for.</summary>
+    public const int MaximumLayouts = 8;
+
+    private readonly Graph _prepared;
+    private readonly Tensor[] _constants;
+    private readonly CpuOptions _options;
+    private readonly int _width;
+    private readonly Lock _lock = new();
+    private readonly List<(long[]?[] Strides, CpuProgram Program)> _programs = [];
+    private readonly long[][] _sizes;
+    private readonly long[][] _strides;
+    private readonly (long[] Sizes, long[] Strides, ScalarType Type)[] _results;
+    private readonly nint[] _inputs;
+    private readonly nint[] _outputs;
+    private readonly Plan _first;
+    private CpuProgram _current = null!;
+    private bool _isDisposed;
+
+    /// <summary>Plans a graph. It can run when <see cref="Link"/> has given it its machine code.</summary>
+    private CpuExecutable(Graph graph, CpuOptions options)
+    {
+        (Graph, _options) = (graph, options);
+        _width = options.VectorWidth == 0 ? KernelPrelude.Width : options.VectorWidth;
+        if (_width is not (4 or 8 or 16))
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), $"{_width} floats in a vector; there are vectors of 4, 8 and 16");
+        }
+
+        (_prepared, _constants) = Preparation.Prepare(graph);
+        _sizes = [.. graph.Inputs.Select(input => input.Type.Shape.ToArray())];
+        _strides = [.. graph.Inputs.Select(input => input.Type.Shape.ContiguousStrides.ToArray())];
+        _results = [.. graph.Outputs.Select(output => (output.Type.Shape.ToArray(), output.Type.Shape.ContiguousStrides.ToArray(), output.Type.DType))];
+        (_inputs, _outputs) = (new nint[graph.Inputs.Length], new nint[graph.Outputs.Length]);
+        _first = Planner.Make(_prepared, new long[graph.Inputs.Length][], _constants.Length, _width);
+    }
+
+    /// <inheritdoc/>
+    public Graph Graph { get; }
+
+    /// <summary>The graph as it runs: what one kernel does is one node.</summary>
+    public Graph Fused => _prepared;
+
+    /// <summary>The kernels of the program that ran last.</summary>
+    public IReadOnlyList<CpuKernelInfo> Kernels => _current.Kernels;
+
+    /// <summary>Nodes that no kernel computes, and how many times each has run through TorchSharp.</summary>
+    public IReadOnlyList<FallbackCall> FallbackCalls => [.. _current.Fallbacks];
+
+    /// <summary>Copies that the layout of values made necessary, in each run of the program that ran last.</summary>
+    public IReadOnlyList<string> LayoutCopies => _current.Plan.Copies;
+
+    /// <summary>Inputs that were copied because they came in too many different layouts.</summary>
+    public long InputCopies { get; private set; }
+
+    /// <summary>Bytes of the intermediates, which share memory as their lives allow; allocated once.</summary>
+    public long ArenaBytes => _current.Plan.ArenaBytes;
+
+    /// <summary>Bytes that the intermediates would take side by side.</summary>
+    public long IntermediateBytes => _current.Plan.IntermediateBytes;
+
+    /// <summary>Where the machine code of the program that ran last came from.</summary>
+    public KernelOrigin KernelOrigin => _current.Origin;
+
+    /// <summary>Calls of libtorch's matrix products in a run.</summary>
+    public int LibTorchProducts => _current.Plan.Segments.Count(segment => segment.Call is ProductStep);
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">Too few or too many tensors.</exception>
+    /// <exception cref="GraphException">A tensor is not of the type of its input.</exception>
+    public Tensor[] Run(ReadOnlySpan<Tensor> inputs) => Run(inputs, null);
+
+    /// <summary>Measures the kernels: runs the graph some times, each kernel by itself, and leaves the time of one run in <see cref="CpuKernelInfo.Time"/>.</summary>
+    /// <param name="inputs">As for <see cref="Run(ReadOnlySpan{Tensor})"/>; what the graph changes in its inputs is changed.</param>
+    /// <param name="runs">How many times; the least time counts.</param>
+    public void Profile(ReadOnlySpan<Tensor> inputs, int runs = 5)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(runs);
+        var best = new Dictionary<int, long>();
+        for (var i = 0; i < runs; i++)
+        {
+            var times = new Dictionary<int, long>();
+            using (NewDisposeScope())
+            {
+                Run(inputs, times);
+            }
+
+            foreach (var (kernel, ticks) in times)
+            {
+                best[kernel] = Math.Min(ticks, best.GetValueOrDefault(kernel, long.MaxValue));
+            }
+        }
+
+        foreach (var (kernel, ticks) in best)
+        {
+            _current.Kernels[kernel].Time = TimeSpan.FromSeconds((double)ticks / Stopwatch.Frequency);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            if (!_isDisposed)
+            {
+                _isDisposed = true;
+                _programs.ForEach(entry => entry.Program.Dispose());
+                Array.ForEach(_constants, constant => constant.Dispose());
+            }
+        }
+    }
+
+    /// <summary>Compiles graphs, all their kernels in one file.</summary>
+    internal static CpuExecutable[] Compile(IEnumerable<Graph> graphs, CpuOptions options)
+    {
+        var executables = graphs.Select(graph => new CpuExecutable(graph, options)).ToArray();
+        if (executables.Length > 0)
+        {
+            var (writer, kernels, origin) = Write(executables.SelectMany(executable => executable._first.Kernels), executables[0]._width, options);
+            foreach (var executable in executables)
+            {
+                executable.Link(new long[executable._sizes.Length][], executable._first, writer, kernels, origin);
+            }
+        }
+
+        return executables;
+    }
+
+    /// <summary>Watches whether the machine code is still loaded.</summary>
+    internal WeakReference WatchCode() => _current.WatchCode();
+
+    private Tensor[] Run(ReadOnlySpan<Tensor> inputs, Dictionary<int, long>? times)
+    {
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            Check(inputs);
+            var copies = Choose(inputs);
+            for (var i = 0; i < inputs.Length; i++)
+            {
+                _inputs[i] = LibTorchCalls.Address(copies?[i]?.Handle ?? inputs[i].Handle);
+            }
+
+            var outputs = new Tensor[_results.Length];
+            for (var i = 0; i < outputs.Length; i++)
+            {
+                outputs[i] = Tensor.UnsafeCreateTensor(LibTorchCalls.Empty(_results[i].Sizes, _results[i].Strides, _results[i].Type));
+                _outputs[i] = LibTorchCalls.Address(outputs[i].Handle);
+            }
+
+            _current.Run(_inputs, _outputs, times);
+            Return(inputs, copies);
+            foreach (var input in inputs)
+            {
+                GC.KeepAlive(input);
+            }
+
+            return outputs;
+        }
+    }
+
+    private void Check(ReadOnlySpan<Tensor> inputs)
+    {
+        if (inputs.Length != _sizes.Length)
+        {
+            throw new ArgumentException($"the graph has {_sizes.Length} inputs and was given {inputs.Length}", nameof(inputs));
+        }
+
+        for (var i = 0; i < inputs.Length; i++)
+        {
+            if (!LibTorchCalls.HasType(inputs[i].Handle, _sizes[i], Graph.Inputs[i].Type.DType))
+            {
+                throw new GraphException($"input {i} (\"{Graph.Inputs[i].Path}\") is {TensorType.Of(inputs[i])} where {Graph.Inputs[i].Type} is wanted");
+            }
+        }
+    }
+
+    /// <summary>Finds or makes the program for inputs that lie as these do.</summary>
+    /// <returns>Copies of those that have to be copied; null for none.</returns>
+    private Tensor?[]? Choose(ReadOnlySpan<Tensor> inputs)
+    {
+        foreach (var (strides, program) in _programs)
+        {
+            if (Fits(inputs, strides))
+            {
+                _current = program;
+                return null;
+            }
+        }
+
+        if (_programs.Count < MaximumLayouts)
+        {
+            var own = new long[inputs.Length][];
+            for (var i = 0; i < own.Length; i++)
+            {
+                own[i] = LibTorchCalls.HasStrides(inputs[i].Handle, _sizes[i], _strides[i]) ? null! : inputs[i].stride();
+            }
+
+            Make(own);
+            return null;
+        }
+
+        _current = _programs[0].Program;
+        var copies = new Tensor?[inputs.Length];
+        for (var i = 0; i < copies.Length; i++)
+        {
+            if (!LibTorchCalls.HasStrides(inputs[i].Handle, _sizes[i], _strides[i]))
+            {
+                copies[i] = inputs[i].contiguous().DetachFromDisposeScope();
+                InputCopies++;
+            }
+        }
+
+        return copies;
+    }
+
+    /// <summary>What the graph left in copies of its inputs goes to the inputs themselves.</summary>
+    private void Return(ReadOnlySpan<Tensor> inputs, Tensor?[]? copies)
+    {
+        if (copies is null)
+        {
+            return;
+        }
+
+        foreach (var mutation in Graph.Mutations)
+        {
+            var place = Graph.Inputs.IndexOf(mutation.Target);
+            if (copies[place] is { } copy)
+            {
+                using var mode = no_grad();
+                inputs[place].copy_(copy);
+            }
+        }
+
+        foreach (var copy in copies)
+        {
+            copy?.Dispose();
+        }
+    }
+
+    private bool Fits(ReadOnlySpan<Tensor> inputs, long[]?[] strides)
+    {
+        for (var i = 0; i < inputs.Length; i++)
+        {
+            if (!LibTorchCalls.HasStrides(inputs[i].Handle, _sizes[i], strides[i] ?? _strides[i]))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static (KernelWriter Writer, KernelAssembly Assembly, KernelOrigin Origin) Write(IEnumerable<KernelStep> steps, int width, CpuOptions options)
+    {
+        var writer = new KernelWriter();
+        foreach (var step in steps)
+        {
+            writer.Add(step);
+        }
+
+        var kernels = KernelCache.Get(writer.Source(width, options.IsOptimized), width, options.CacheFolder, out var origin);
+        return (writer, kernels, origin);
+    }
+
+    /// <summary>The program for inputs that lie so.</summary>
+    private void Make(long[]?[] strides)
+    {
+        var plan = Planner.Make(_prepared, strides, _constants.Length, _width);
+        var (writer, kernels, origin) = Write(plan.Kernels, _width, _options);
+        Link(strides, plan, writer, kernels, origin);
+    }
+
+    private void Link(long[]?[] strides, Plan plan, KernelWriter writer, KernelAssembly kernels, KernelOrigin origin)
+    {
+        _current = new CpuProgram(plan, _constants, writer, kernels, origin, _options.Threads);
+        _programs.Add((strides, _current));
+    }
+}

@@ -1,0 +1,17 @@
+namespace Toolkit.Graphs.Cpu;
+
+/// <summary>How a graph is compiled for the CPU.</summary>
+public sealed record CpuOptions
+{
+    /// <summary>Folder in which compiled kernels are kept; null for none. Default: <c>toolkit/kernels</c> in the user's local data.</summary>
+    public string? CacheFolder { get; init; } = KernelCache.DefaultFolder;
+
+    /// <summary>Threads; 0 for as many as libtorch uses.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Whether machine code is optimized at once; if not, .NET does so after some calls (for tests with many kernels that run once).</summary>
+    internal bool IsOptimized { get; init; } = true;
+
+    /// <summary>Floats in a vector: 4, 8 or 16; 0 for what is fastest here. Wider ones than the machine has are slow, not wrong.</summary>
+    public int VectorWidth { get; init; }
+}

@@ -1,0 +1,144 @@
+using System.Globalization;
+
+namespace Toolkit.Graphs.Cpu;
+
+internal sealed partial class LoopEmitter
+{
+    /// <summary>One pass over a row, or over a part of one.</summary>
+    private void Pass(int pass, string from, string to, long? length)
+    {
+        var reductions = _live.Where(e => e.Reduction is not null && e.Level == pass + 1).ToArray();
+        var needed = Needed(pass);
+        if (!_isVector)
+        {
+            foreach (var e in reductions)
+            {
+                _code.Line($"var r{e.Id} = {Identity(e)};");
+            }
+
+            _code.Block($"for (long j = {from}; j < {to}; j++)", () => Step(pass, needed, reductions, "", "", null));
+            return;
+        }
+
+        var unroll = reductions.Length > 0 && (length ?? long.MaxValue) >= 8 * _width && needed.Sum(e => e.Cost) < 12 ? 4 : 1;
+        foreach (var e in reductions)
+        {
+            for (var u = 0; u < unroll; u++)
+            {
+                _code.Line($"var m{e.Id}_{u} = Spread({Identity(e)});");
+            }
+        }
+
+        var counter = Invariant($"j{pass}");
+        _code.Line($"long {counter} = {from};");
+        if (unroll > 1)
+        {
+            _code.Block(Invariant($"for (; {counter} + {unroll * _width} <= {to}; {counter} += {unroll * _width})"), () =>
+            {
+                for (var u = 0; u < unroll; u++)
+                {
+                    Step(pass, needed, reductions, $"_{u}", u == 0 ? counter : Invariant($"{counter} + {u * _width}"), null);
+                }
+            });
+        }
+
+        if (length is null || length >= _width)
+        {
+            _code.Block(Invariant($"for (; {counter} + {_width} <= {to}; {counter} += {_width})"), () => Step(pass, needed, reductions, "_0", counter, null));
+        }
+
+        if (length is null || length % _width != 0)
+        {
+            _code.Block($"if ({counter} < {to})", () =>
+            {
+                _code.Line($"var count = {to} - {counter};");
+                Step(pass, needed, reductions, "_0", counter, "count");
+            });
+        }
+
+        foreach (var e in reductions)
+        {
+            var parts = Enumerable.Range(0, unroll).Select(u => $"m{e.Id}_{u}").Aggregate((a, b) => Combine(e, a, b));
+            _code.Line($"var r{e.Id} = {e.Reduction}({parts});");
+        }
+    }
+
+    /// <summary>What happens at one place of a row (or at as many as a vector has lanes).</summary>
+    private void Step(int pass, List<Expression> needed, Expression[] reductions, string suffix, string index, string? count)
+    {
+        foreach (var e in needed)
+        {
+            var isRead = _isVector && e.Level < pass && IsDear(e);
+            var text = isRead ? $"Load((float*)scratch + {_scratch.IndexOf(e) * (RowLength + _width)} + {index})"
+                : e.Operand is { } operand ? Load(operand, index, count) : Text(e, _isVector, suffix);
+            _code.Line($"var v{e.Id}{suffix} = {text};");
+            if (_kept[pass].Contains(e))
+            {
+                _code.Line($"Store((float*)scratch + {_scratch.IndexOf(e) * (RowLength + _width)} + {index}, v{e.Id}{suffix});");
+            }
+        }
+
+        foreach (var e in reductions)
+        {
+            var value = Name(e.Arguments[0], _isVector, suffix);
+            if (count is not null)
+            {
+                value = $"Select(Lanes({count}), {value}, Spread({Identity(e)}))";
+            }
+
+            var total = _isVector ? $"m{e.Id}{suffix}" : $"r{e.Id}";
+            _code.Line($"{total} = {Combine(e, total, value)};");
+        }
+
+        foreach (var (output, value, _) in _body.Stores.Where(store => store.IsFull && store.Value.Level == pass))
+        {
+            _code.Line(StoreText(output, Name(value, _isVector, suffix), index, count));
+        }
+    }
+
+    private string Load(LoopOperand operand, string index, string? count)
+    {
+        var (pointer, stride) = (Pointer(operand), operand.Strides[^1]);
+        if (!_isVector)
+        {
+            return stride == 1 ? $"Get({pointer}, j)" : Invariant($"Get({pointer}, j * {stride})");
+        }
+
+        return stride == 1 ? $"Load({pointer} + {index}{(count is null ? "" : $", {count}")})"
+            : Invariant($"LoadStrided({pointer} + ({index}) * {stride}, {stride}, {count ?? _width.ToString(CultureInfo.InvariantCulture)})");
+    }
+
+    private string StoreText(LoopOperand output, string value, string index, string? count)
+    {
+        var (pointer, stride) = (Pointer(output), output.Strides[^1]);
+        if (!_isVector)
+        {
+            return stride == 1 ? $"Set({pointer}, j, {value});" : Invariant($"Set({pointer}, j * {stride}, {value});");
+        }
+
+        return stride == 1 ? $"Store({pointer} + {index}, {value}{(count is null ? "" : $", {count}")});"
+            : Invariant($"StoreStrided({pointer} + ({index}) * {stride}, {stride}, {value}, {count ?? _width.ToString(CultureInfo.InvariantCulture)});");
+    }
+
+    private string Text(Expression e, bool isVector, string suffix) =>
+        string.Format(CultureInfo.InvariantCulture, e.Template, [.. e.Arguments.Select(argument => (object)Name(argument, isVector, suffix))]);
+
+    private static string Name(Expression e, bool isVector, string suffix = "") =>
+        isVector ? e.IsFull ? $"v{e.Id}{suffix}" : $"b{e.Id}" : e.IsConstant ? e.Template : e.IsFull ? $"v{e.Id}{suffix}" : $"r{e.Id}";
+
+    private static string Combine(Expression e, string a, string b) => e.Reduction switch
+    {
+        Reduction.Sum => $"{a} + {b}",
+        Reduction.Product => $"{a} * {b}",
+        Reduction.Greatest => $"Max({a}, {b})",
+        _ => $"Min({a}, {b})",
+    };
+
+    private static string Identity(Expression e) => (e.Reduction, e.Kind) switch
+    {
+        (Reduction.Sum, var kind) => kind switch { NumberKind.Float => "0f", NumberKind.Double => "0d", _ => "0L" },
+        (Reduction.Product, var kind) => kind switch { NumberKind.Float => "1f", NumberKind.Double => "1d", _ => "1L" },
+        (Reduction.Greatest, var kind) => kind switch { NumberKind.Float => "float.NegativeInfinity", NumberKind.Double => "double.NegativeInfinity", _ => "long.MinValue" },
+        (_, var kind) => kind switch { NumberKind.Float => "float.PositiveInfinity", NumberKind.Double => "double.PositiveInfinity", _ => "long.MaxValue" },
+    };
+}

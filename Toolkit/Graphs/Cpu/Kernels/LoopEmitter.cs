@@ -1,0 +1,267 @@
+namespace Toolkit.Graphs.Cpu;
+
+/// <summary>Writes the C# of a loop: over rows, and within a row as many passes as its reductions need.</summary>
+internal sealed partial class LoopEmitter
+{
+    private const long Block = 4096;
+    private readonly LoopBody _body;
+    private readonly CodeWriter _code;
+    private readonly int _width;
+    private readonly List<Expression> _live;
+    private readonly HashSet<Expression>[] _kept; // by pass: what is stored in the scratch for later passes
+    private readonly List<Expression> _scratch = [];
+    private readonly bool _isVector;
+    private readonly string _direct; // what the kernel itself has computed, for operands without memory
+    private readonly Dictionary<LoopOperand, int> _arguments;
+
+    private LoopEmitter(LoopBody body, CodeWriter code, int width, string direct, Dictionary<LoopOperand, int> arguments)
+    {
+        (_body, _code, _width, _direct, _arguments, _isVector) = (body, code, width, direct, arguments, body.IsVector);
+        _live = Live();
+        _kept = [.. Enumerable.Range(0, Passes + 1).Select(_ => new HashSet<Expression>(ReferenceEqualityComparer.Instance))];
+        if (_isVector)
+        {
+            Keep();
+        }
+    }
+
+    private long RowLength => _body.Extents[_body.Rows..].Aggregate(1L, (product, size) => product * size);
+
+    private long RowCount => _body.Extents[.._body.Rows].Aggregate(1L, (product, size) => product * size);
+
+    private int Passes => _live.Where(e => e.IsFull || e.Reduction is not null).Select(e => e.Reduction is null ? e.Level : e.Level - 1)
+        .Concat(_body.Stores.Where(store => store.IsFull).Select(store => store.Value.Level)).DefaultIfEmpty(-1).Max() + 1;
+
+    /// <summary>The kernel of a loop.</summary>
+    public static KernelCode Emit(LoopBody body, int width)
+    {
+        if (body.Extents.Length != body.Rows + 1)
+        {
+            throw new GraphException("a reduction over dimensions that do not lie as one");
+        }
+
+        var code = new CodeWriter();
+        var arguments = new List<KernelBuffer>();
+        var emitter = new LoopEmitter(body, code, width, "", Arguments(body, arguments));
+        var (length, rows) = (emitter.RowLength, emitter.RowCount);
+        var isBlocked = !body.HasReductions && length > 2 * Block;
+        var blocks = isBlocked ? (length + Block - 1) / Block : 1;
+        emitter.Pointers();
+        emitter.Constants();
+        code.Block("for (var unit = begin; unit < end; unit++)", () =>
+        {
+            if (isBlocked)
+            {
+                code.Line(rows == 1 ? "" : $"var row = unit / {blocks};");
+                code.Line(Invariant($"var (start, stop) = (unit{(rows == 1 ? "" : $" % {blocks}")} * {Block}, Math.Min(unit{(rows == 1 ? "" : $" % {blocks}")} * {Block} + {Block}, {length}));"));
+                emitter.Row("row", "start", "stop", null);
+            }
+            else
+            {
+                emitter.Row("unit", "0", Invariant($"{length}"), length);
+            }
+        });
+        var bytes = emitter.Bytes();
+        var flops = emitter.Flops();
+        return new()
+        {
+            Body = code.ToString(),
+            Title = body.HasReductions ? "Rows" : "Pointwise",
+            Arguments = arguments,
+            Units = rows * blocks,
+            ScratchBytes = emitter._scratch.Count * (length + width) * sizeof(float),
+            Bytes = bytes,
+            Flops = flops,
+            Nanoseconds = emitter.Nanoseconds(bytes, flops),
+        };
+    }
+
+    /// <summary>Adds to a kernel what a loop does with part of a row that the kernel has just computed.</summary>
+    /// <param name="body">The loop; an operand without memory is what was computed.</param>
+    /// <param name="code">Where to.</param>
+    /// <param name="width">Lanes of a vector.</param>
+    /// <param name="direct">Expression for a pointer to what was computed, so that <c>pointer[j]</c> is column j of the row.</param>
+    /// <param name="arguments">The kernel's arguments so far; those of the loop are added.</param>
+    /// <returns>Writes the row: its number, from, to.</returns>
+    public static Action<string, string, string> Embed(LoopBody body, CodeWriter code, int width, string direct, List<KernelBuffer> arguments)
+    {
+        var emitter = new LoopEmitter(body, code, width, direct, Arguments(body, arguments));
+        emitter.Pointers();
+        emitter.Constants();
+        return (row, from, to) => emitter.Row(row, from, to, null);
+    }
+
+    private static Dictionary<LoopOperand, int> Arguments(LoopBody body, List<KernelBuffer> arguments)
+    {
+        var places = new Dictionary<LoopOperand, int>(ReferenceEqualityComparer.Instance);
+        foreach (var operand in body.Operands.Where(operand => operand.Buffer is not null))
+        {
+            var place = arguments.IndexOf(operand.Buffer!);
+            if (place < 0)
+            {
+                place = arguments.Count;
+                arguments.Add(operand.Buffer!);
+            }
+
+            places[operand] = place;
+        }
+
+        return places;
+    }
+
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+
+    /// <summary>What the stores need, in order.</summary>
+    private List<Expression> Live()
+    {
+        var live = new HashSet<Expression>(ReferenceEqualityComparer.Instance);
+        void Visit(Expression expression)
+        {
+            if (live.Add(expression))
+            {
+                Array.ForEach(expression.Arguments, Visit);
+            }
+        }
+
+        foreach (var store in _body.Stores)
+        {
+            Visit(store.Value);
+        }
+
+        return [.. _body.Expressions.Where(live.Contains)];
+    }
+
+    /// <summary>Decides, from the last pass to the first, what costs too much to be computed again.</summary>
+    private void Keep()
+    {
+        for (var pass = Passes - 1; pass > 0; pass--)
+        {
+            foreach (var kept in Needed(pass).Where(e => e.Level < pass && IsDear(e)))
+            {
+                if (_kept[kept.Level].Add(kept) && !_scratch.Contains(kept))
+                {
+                    _scratch.Add(kept);
+                }
+            }
+        }
+    }
+
+    private static bool IsDear(Expression expression) => expression.IsFull && expression.Operand is null && Total(expression) >= 5;
+
+    private static int Total(Expression expression) => expression.IsFull ? expression.Cost + expression.Arguments.Sum(Total) : 0;
+
+    private IEnumerable<Expression> Roots(int pass) =>
+        _live.Where(e => e.Reduction is not null && e.Level == pass + 1).Select(e => e.Arguments[0])
+            .Concat(_body.Stores.Where(store => store.IsFull && store.Value.Level == pass).Select(store => store.Value))
+            .Concat(_kept[pass]);
+
+    /// <summary>Full values that a pass computes or reads, in order.</summary>
+    private List<Expression> Needed(int pass)
+    {
+        var needed = new HashSet<Expression>(ReferenceEqualityComparer.Instance);
+        void Visit(Expression expression)
+        {
+            if (!expression.IsFull || !needed.Add(expression) || (_isVector && expression.Level < pass && IsDear(expression)))
+            {
+                return;
+            }
+
+            Array.ForEach(expression.Arguments, Visit);
+        }
+
+        foreach (var root in Roots(pass))
+        {
+            Visit(root);
+        }
+
+        return [.. _live.Where(needed.Contains)];
+    }
+
+    private void Pointers()
+    {
+        foreach (var operand in _body.Operands.Where(operand => operand.Buffer is not null))
+        {
+            var offset = operand.Offset == 0 ? "" : Invariant($" + {operand.Offset}");
+            _code.Line($"var {operand.Name} = ({NumberKinds.Memory(operand.DType)}*)a[{_arguments[operand]}]{offset};");
+        }
+    }
+
+    private void Constants()
+    {
+        foreach (var constant in _live.Where(e => e.IsConstant && _isVector))
+        {
+            _code.Line($"var b{constant.Id} = Spread({constant.Template});");
+        }
+    }
+
+    /// <summary>Everything for one row, or a part of one.</summary>
+    private void Row(string row, string from, string to, long? length)
+    {
+        RowPointers(row);
+        var passes = Passes;
+        for (var pass = 0; pass <= passes; pass++)
+        {
+            RowValues(pass);
+            if (pass < passes)
+            {
+                Pass(pass, from, to, length);
+            }
+        }
+
+        foreach (var (output, value, _) in _body.Stores.Where(store => !store.IsFull))
+        {
+            _code.Line($"Set({Pointer(output)}, 0, {Name(value, isVector: false)});");
+        }
+    }
+
+    /// <summary>Where the row begins in every operand that has a row dimension.</summary>
+    private void RowPointers(string row)
+    {
+        var rows = _body.Extents[.._body.Rows];
+        var used = Enumerable.Range(0, _body.Rows).Where(d => _body.Operands.Any(operand => operand.Buffer is not null && operand.Strides[d] != 0)).ToArray();
+        foreach (var d in used)
+        {
+            var inner = rows[(d + 1)..].Aggregate(1L, (product, size) => product * size);
+            var index = (inner == 1 ? row : Invariant($"{row} / {inner}")) + (d == 0 ? "" : Invariant($" % {rows[d]}"));
+            _code.Line($"var i{d} = {index};");
+        }
+
+        foreach (var operand in _body.Operands.Where(operand => operand.Buffer is not null && used.Any(d => operand.Strides[d] != 0)))
+        {
+            var terms = used.Where(d => operand.Strides[d] != 0).Select(d => operand.Strides[d] == 1 ? $"i{d}" : Invariant($"i{d} * {operand.Strides[d]}"));
+            _code.Line($"var p{operand.Name} = {operand.Name} + {string.Join(" + ", terms)};");
+        }
+    }
+
+    private string Pointer(LoopOperand operand) =>
+        operand.Buffer is null ? _direct : operand.Strides[.._body.Rows].Any(stride => stride != 0) ? $"p{operand.Name}" : operand.Name;
+
+    /// <summary>Values of the whole row that a pass needs.</summary>
+    private void RowValues(int level)
+    {
+        foreach (var e in _live.Where(e => !e.IsFull && !e.IsConstant && e.Level == level))
+        {
+            if (e.Reduction is null)
+            {
+                _code.Line($"var r{e.Id} = {(e.Operand is { } operand ? $"Get({Pointer(operand)}, 0)" : Text(e, isVector: false, ""))};");
+            }
+
+            if (_isVector && (_live.Any(user => user.IsFull && user.Arguments.Contains(e)) || _live.Any(user => user.Reduction is not null && user.Arguments[0] == e)
+                || _body.Stores.Any(store => store.IsFull && store.Value == e)))
+            {
+                _code.Line($"var b{e.Id} = Spread(r{e.Id});");
+            }
+        }
+    }
+
+    private long Bytes() => _body.Operands.Where(operand => operand.Buffer is not null).Sum(operand =>
+        DataTypes.Size(operand.DType) * _body.Extents.Select((extent, d) => operand.Strides[d] == 0 ? 1 : extent).Aggregate(1L, (product, size) => product * size));
+
+    private long Flops() => (RowLength * RowCount * _live.Count(e => (e.IsFull || e.Reduction is not null) && e.Operand is null && !e.IsConstant)) + (RowCount * _live.Count(e => !e.IsFull && !e.IsConstant && e.Operand is null));
+
+    private double Nanoseconds(long bytes, long flops)
+    {
+        var instructions = RowLength * RowCount * (_live.Where(e => e.IsFull).Sum(e => e.Cost + 0.5) + 0.5) / (_isVector ? _width : 1);
+        return Math.Max(bytes / 12.0, instructions / 4) + (RowCount * 2) + (flops > 0 ? 20 : 10);
+    }
+}

@@ -1,0 +1,180 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using Toolkit.Graphs;
+using Toolkit.Graphs.Cpu;
+using Toolkit.Ops;
+using Toolkit.Tests.Graphs.Cpu;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Toolkit.Benchmarks.Graphs;
+
+/// <summary>Compiled graphs beside the same computation in TorchSharp, call by call in turn; medians.</summary>
+internal static unsafe class CpuBackendBenchmark
+{
+    /// <summary>Runs the rows whose name contains one of the words; all without words.</summary>
+    public static int Run(string[] only)
+    {
+        CpuBackend.WarmUp();
+        using var inference = no_grad();
+        Console.WriteLine($"{Native.CpuInfo.Name}, {Native.CpuInfo.Cores} cores, {Native.CpuInfo.SimdLevel}");
+        Console.WriteLine($"{"row",-44} {"TorchSharp",12} {"compiled",12} {"ratio",7}");
+        bool Wanted(string name) => only.Length == 0 || only.Any(word => name.Contains(word, StringComparison.Ordinal));
+        foreach (var (name, rows, columns) in new[] { ("256x256", 256, 256), ("1024x1024", 1024, 1024), ("4096x2048", 4096, 2048) })
+        {
+            Pointwise(name, rows, columns, Wanted);
+            Norms(name, rows, columns, Wanted);
+        }
+
+        if (Wanted("decode 6x256"))
+        {
+            Decode("decode 6x256 f32", new LlamaStep(6, 256, 8, 2, 688, 4096, 256, ScalarType.Float32), 100);
+        }
+
+        if (Wanted("decode bf16"))
+        {
+            Decode("decode bf16 2x2048", new LlamaStep(2, 2048, 16, 4, 5632, 8192, 256, ScalarType.BFloat16), 20);
+        }
+
+        return 0;
+    }
+
+    private static void Pointwise(string name, int rows, int columns, Func<string, bool> wanted)
+    {
+        var (x, y) = (randn(rows, columns), randn(rows, columns));
+        if (wanted("pointwise"))
+        {
+            var g = new GraphBuilder();
+            var (a, b) = (Input(g, x), Input(g, y));
+            var z = g.Add("aten::mul.Tensor", g.Add("aten::tanh", g.Add("aten::add.Tensor", g.Add("aten::mul.Scalar", a, 0.5), b)), g.Add("aten::sigmoid", a));
+            Row($"pointwise {name}: tanh(x/2 + y)*sigmoid(x)", g.Build([z]), [x, y], () => (x * 0.5 + y).tanh() * x.sigmoid());
+            g = new GraphBuilder();
+            (a, b) = (Input(g, x), Input(g, y));
+            Row($"pointwise {name}: gelu(x + y)*y + x", g.Build([g.Add("aten::add.Tensor", g.Add("aten::mul.Tensor", g.Add("aten::gelu", g.Add("aten::add.Tensor", a, b)), b), a)]), [x, y], () => (nn.functional.gelu(x + y) * y) + x);
+        }
+    }
+
+    private static void Norms(string name, int rows, int columns, Func<string, bool> wanted)
+    {
+        var (x, y, w, b) = (randn(rows, columns), randn(rows, columns), randn(columns), randn(columns));
+        if (wanted("norm"))
+        {
+            var g = new GraphBuilder();
+            var (gx, gy, gw, gb) = (Input(g, x), Input(g, y), Input(g, w), Input(g, b));
+            var n = g.Add("aten::layer_norm", g.Add("aten::add.Tensor", gx, gy), new long[] { columns }, gw, gb, 1e-5);
+            Row($"norm {name}: gelu(layer_norm(x + y))", g.Build([g.Add("aten::gelu", n)]), [x, y, w, b], () => nn.functional.gelu(nn.functional.layer_norm(x + y, [columns], w, b, 1e-5)));
+            g = new GraphBuilder();
+            (gx, gy, gw) = (Input(g, x), Input(g, y), Input(g, w));
+            var m = g.Add("aten::rsqrt", g.Add("aten::add.Scalar", g.Add("aten::mean.dim", g.Add("aten::square", gx), new long[] { -1 }, true), 1e-5));
+            var r = g.Add("aten::mul.Tensor", g.Add("aten::mul.Tensor", gx, m), gw);
+            Row($"norm {name}: silu(rms_norm(x))*y", g.Build([g.Add("aten::mul.Tensor", g.Add("aten::silu", r), gy)]), [x, y, w], () => nn.functional.silu(x * (x.square().mean([-1], true) + 1e-5).rsqrt() * w) * y);
+            g = new GraphBuilder();
+            (gx, gy) = (Input(g, x), Input(g, y));
+            Row($"norm {name}: softmax(x*0.1 + y)", g.Build([g.Add("aten::_softmax", g.Add("aten::add.Tensor", g.Add("aten::mul.Scalar", gx, 0.1), gy), -1L, false)]), [x, y], () => (x * 0.1 + y).softmax(-1));
+        }
+    }
+
+    private static void Decode(string name, LlamaStep step, int rounds)
+    {
+        using var own = step;
+        var folder = Directory.CreateTempSubdirectory("kernels").FullName;
+        var (cold, _) = Compile(step, folder);
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        GC.Collect();
+        var (warm, origin) = Compile(step, folder);
+        Directory.Delete(folder, recursive: true);
+        using var executable = CpuBackend.Compile(step.Graph(), new CpuOptions { CacheFolder = null });
+        var (id, position, positions) = (tensor(new long[] { 7 }), tensor(new long[] { 100 }), arange(256));
+        var inputs = step.Inputs(id, position, positions);
+        var bandwidth = Bandwidth();
+        var (eager, compiled, least) = Interleaved(() => step.Eager(id, 100), () => executable.Run(inputs), rounds);
+        Print(name, eager, compiled);
+        Console.WriteLine($"    least time {least * 1e6:F1} us: {step.WeightBytes / least / 1e9:F2} GB/s");
+        Console.WriteLine($"    compiled in {cold:F0} ms, again in {warm:F0} ms ({origin}), {executable.Kernels.Count} kernels, {executable.FallbackCalls.Count} fallbacks, arena {executable.ArenaBytes} bytes; "
+            + $"weights {step.WeightBytes / 1e6:F0} MB: {step.WeightBytes / compiled / 1e9:F2} GB/s, {step.WeightBytes / compiled / bandwidth:P0} of the read bandwidth {bandwidth / 1e9:F2} GB/s");
+        executable.Profile(inputs, 10);
+        foreach (var kernel in executable.Kernels.OrderByDescending(kernel => kernel.Time).Take(8))
+        {
+            Console.WriteLine($"    {kernel.Name,-20} {kernel.Calls,3} calls {kernel.Time!.Value.TotalMicroseconds,9:F1} us {kernel.Bytes / kernel.Time.Value.TotalSeconds / 1e9,7:F2} GB/s  {kernel.Nodes[0][0].Operator.Name}…{kernel.Nodes[0][^1].Operator.Name}");
+        }
+    }
+
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+    private static (double Milliseconds, KernelOrigin Origin) Compile(LlamaStep step, string folder)
+    {
+        var watch = Stopwatch.StartNew();
+        using var executable = CpuBackend.Compile(step.Graph(), new CpuOptions { CacheFolder = folder });
+        return (watch.Elapsed.TotalMilliseconds, executable.KernelOrigin);
+    }
+
+    private static Value Input(GraphBuilder g, Tensor tensor) => g.Input(TensorType.Of(tensor), GraphInputKind.Argument, $"x{g.Inputs.Count}");
+
+    private static void Row(string name, Graph graph, Tensor[] inputs, Func<Tensor> eager)
+    {
+        using var executable = CpuBackend.Compile(graph, new CpuOptions { CacheFolder = null });
+        var (slow, fast, _) = Interleaved(eager, () => executable.Run(inputs), 40);
+        Print(name, slow, fast);
+    }
+
+    private static void Print(string name, double eager, double compiled) => Console.WriteLine($"{name,-44} {eager * 1e6,9:F1} us {compiled * 1e6,9:F1} us {eager / compiled,6:F2}x");
+
+    private static (double Eager, double Compiled, double Least) Interleaved(Func<Tensor> eager, Func<Tensor[]> compiled, int rounds)
+    {
+        var (slow, fast) = (new List<double>(), new List<double>());
+        for (var i = -5; i < rounds; i++)
+        {
+            foreach (var (work, times) in new (Action, List<double>)[] { (() => eager(), slow), (() => compiled(), fast) })
+            {
+                using var scope = NewDisposeScope();
+                var begin = Stopwatch.GetTimestamp();
+                work();
+                if (i >= 0)
+                {
+                    times.Add(Stopwatch.GetElapsedTime(begin).TotalSeconds);
+                }
+            }
+        }
+
+        return (slow.Order().ElementAt(rounds / 2), fast.Order().ElementAt(rounds / 2), fast.Min());
+    }
+
+    /// <summary>Bytes a second that all cores read from memory together: the best of some passes over 256 MB.</summary>
+    private static double Bandwidth()
+    {
+        const long Bytes = 256L << 20;
+        var memory = (float*)NativeMemory.AlignedAlloc((nuint)Bytes, 64);
+        new Span<byte>(memory, (int)Bytes).Fill(1);
+        var best = 0.0;
+        for (var i = 0; i < 12; i++)
+        {
+            var begin = Stopwatch.GetTimestamp();
+            CpuKernel.Run(Bytes / 65536, 64, &Read, memory);
+            best = Math.Max(best, Bytes / Stopwatch.GetElapsedTime(begin).TotalSeconds);
+        }
+
+        NativeMemory.AlignedFree(memory);
+        return best;
+    }
+
+    [UnmanagedCallersOnly]
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
+    private static void Read(long begin, long end, void* context)
+    {
+        var (p, stop) = (begin * 16384, end * 16384);
+        Vector256<float> a = default, b = default, c = default, d = default;
+        for (; p < stop; p += 32)
+        {
+            a += Vector256.Load((float*)context + p);
+            b += Vector256.Load((float*)context + p + 8);
+            c += Vector256.Load((float*)context + p + 16);
+            d += Vector256.Load((float*)context + p + 24);
+        }
+
+        if (Vector256.Sum(a + b + c + d) == 0.12345f)
+        {
+            throw new InvalidOperationException("cannot be");
+        }
+    }
+}

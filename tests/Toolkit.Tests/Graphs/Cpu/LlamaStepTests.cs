@@ -1,0 +1,78 @@
+using Toolkit.Graphs;
+using Toolkit.Graphs.Cpu;
+using static TorchSharp.torch;
+
+namespace Toolkit.Tests.Graphs.Cpu;
+
+public sealed class LlamaStepTests
+{
+    [Theory]
+    [InlineData(ScalarType.Float32, 1e-5)]
+    [InlineData(ScalarType.BFloat16, 2e-2)]
+    public void A_decode_step_is_that_of_TorchSharp_position_after_position(ScalarType type, double tolerance)
+    {
+        using var step = new LlamaStep(2, 64, 4, 2, 176, 300, 12, type);
+        var graph = step.Graph();
+        using var executable = CpuBackend.Compile(graph, new() { CacheFolder = null });
+        Assert.Empty(executable.FallbackCalls);
+        Assert.Equal(0, executable.LibTorchProducts);
+        using var scope = NewDisposeScope();
+        var positions = arange(12);
+        var saved = step.Caches.Select(cache => cache.clone()).ToArray();
+        var expected = Enumerable.Range(0, 12).Select(i => step.Eager(tensor(new long[] { 7 * i }), i)).ToArray();
+        var caches = step.Caches.Select(cache => cache.clone()).ToArray();
+        for (var i = 0; i < saved.Length; i++)
+        {
+            step.Caches[i].copy_(saved[i]);
+        }
+
+        for (var i = 0; i < 12; i++)
+        {
+            CpuBackendTests.Close(expected[i], executable.Run(step.Inputs(tensor(new long[] { 7 * i }), tensor(new long[] { i }), positions))[0], tolerance);
+        }
+
+        for (var i = 0; i < caches.Length; i++)
+        {
+            CpuBackendTests.Close(caches[i], step.Caches[i], tolerance);
+        }
+    }
+
+    [Fact]
+    public void A_thousand_steps_leave_nothing_behind()
+    {
+        using var step = new LlamaStep(2, 64, 4, 2, 176, 300, 12, ScalarType.Float32);
+        using var executable = CpuBackend.Compile(step.Graph(), new() { CacheFolder = null });
+        using var scope = NewDisposeScope();
+        var inputs = step.Inputs(tensor(new long[] { 3 }), tensor(new long[] { 5 }), arange(12));
+        void Steps(int count)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                foreach (var output in executable.Run(inputs))
+                {
+                    output.Dispose();
+                }
+            }
+        }
+
+        Steps(200);
+        var (managed, native) = (GC.GetAllocatedBytesForCurrentThread(), Environment.WorkingSet);
+        Steps(1000);
+        var perStep = (GC.GetAllocatedBytesForCurrentThread() - managed) / 1000;
+        Assert.True(perStep < 600, $"{perStep} managed bytes a step (a tensor of TorchSharp and its handle are some 200)");
+        Assert.True(Environment.WorkingSet - native < 30_000_000, $"{(Environment.WorkingSet - native) / 1e6:F1} MB more");
+    }
+
+    [Fact]
+    public void Intermediates_share_memory()
+    {
+        using var step = new LlamaStep(8, 64, 4, 2, 176, 300, 12, ScalarType.Float32);
+        using var executable = CpuBackend.Compile(step.Graph(), new() { CacheFolder = null });
+        Assert.True(executable.ArenaBytes * 5 < executable.IntermediateBytes, $"{executable.ArenaBytes} bytes for {executable.IntermediateBytes}");
+
+        // Eight layers are one layer's kernels, called eight times.
+        Assert.True(executable.Kernels.Count < 20, $"{executable.Kernels.Count} kernels");
+        Assert.Contains(executable.Kernels, kernel => kernel.Calls == 8);
+        Assert.Contains("layers.0 Block.forward", executable.Kernels[3].Source.Text);
+    }
+}
