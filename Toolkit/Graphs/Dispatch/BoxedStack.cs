@@ -160,7 +160,7 @@ internal sealed unsafe class BoxedStack : IDisposable
                 Share(place, *(nint*)tensors[0].Handle);
                 break;
             case ValuesArgument list:
-                WriteTensors(place, list, tensors);
+                WriteTensors(place, type, list, tensors);
                 break;
             case BooleanArgument flag when type is "bool" or "Scalar":
                 (place->Payload, place->Tag) = (flag.Flag ? 1 : 0, BoxedTag.Boolean);
@@ -208,7 +208,7 @@ internal sealed unsafe class BoxedStack : IDisposable
         }
     }
 
-    private void WriteTensors(BoxedValue* place, ValuesArgument list, ReadOnlySpan<Tensor> tensors)
+    private void WriteTensors(BoxedValue* place, string type, ValuesArgument list, ReadOnlySpan<Tensor> tensors)
     {
         var count = list.Items.Length;
         var all = stackalloc nint[count + 1];
@@ -218,10 +218,9 @@ internal sealed unsafe class BoxedStack : IDisposable
         }
 
         _symbols.NewTensorList(place, all, count);
-        foreach (ref var item in place->Items)
+        if (type == "Tensor?[]")
         {
-            // Missing ones are none in a list of optional tensors; a list of tensors is taken for one as long as nobody else holds it.
-            item = item.Payload == _symbols.Undefined ? default : item;
+            OptionalTensorList.Convert(place, _symbols.Undefined);
         }
     }
 

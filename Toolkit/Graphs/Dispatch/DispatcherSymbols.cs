@@ -39,6 +39,7 @@ internal sealed unsafe class DispatcherSymbols
         "aoti_torch_get_data_ptr",
         "aoti_torch_get_device_type",
         "aoti_torch_get_device_index",
+        "FLAGS_caffe2_log_level",
     ];
 
     private readonly nint[] _addresses;
@@ -119,6 +120,9 @@ internal sealed unsafe class DispatcherSymbols
 
     /// <summary>Number of the device.</summary>
     public delegate* unmanaged<nint*, int*, int> DeviceIndex => (delegate* unmanaged<nint*, int*, int>)At(27);
+
+    /// <summary>How grave a message must be for libtorch to write it to the error stream.</summary>
+    public int* LogLevel => (int*)At(28);
 
     /// <summary>Makes a list of two, three or four booleans that lie in the bytes of a number.</summary>
     public delegate* unmanaged<BoxedValue*, uint, void> NewFlagList(int count) => (delegate* unmanaged<BoxedValue*, uint, void>)At(7 + count);
