@@ -134,7 +134,7 @@ public sealed class DispatcherExecutor : IExecutable
         return results;
     }
 
-    private static bool MayShare(Value value) => value.Producer is null || value.Producer.Operator.Kind is OperatorKind.View or OperatorKind.Other or OperatorKind.Fused;
+    private static bool MayShare(Value value) => value.Producer is null || value.Producer.Body is not null || value.Producer.Operator.Parameters.Any(parameter => parameter.IsAliased);
 
     private int[][] Dead(Graph graph)
     {

@@ -23,14 +23,14 @@ public static class DispatcherRecorder
         IReadOnlyList<Tensor> arguments,
         IEnumerable<(string Path, Tensor Tensor)>? owned = null,
         Func<Origin>? origin = null) =>
-        Record(DispatcherCapture.Required, program, arguments, owned, origin);
+        Record(DispatcherCapture.Required, _ => program(arguments), arguments, owned, origin);
 
     /// <summary>Runs something that is not to be recorded while a recording is under way: a static constructor, a look at a value.</summary>
     /// <returns>Ends the pause when it is disposed of.</returns>
     public static IDisposable Pause() => DispatcherCapture.Required.Pause();
 
     internal static Recording Record(
-        Dispatcher dispatcher, Func<IReadOnlyList<Tensor>, IReadOnlyList<Tensor>> program, IReadOnlyList<Tensor> arguments, IEnumerable<(string Path, Tensor Tensor)>? owned, Func<Origin>? origin)
+        Dispatcher dispatcher, Func<RecordingSession, IReadOnlyList<Tensor>> program, IReadOnlyList<Tensor> arguments, IEnumerable<(string Path, Tensor Tensor)>? owned, Func<Origin>? origin)
     {
         using var session = new RecordingSession(dispatcher, origin);
         for (var i = 0; i < arguments.Count; i++)
@@ -51,7 +51,7 @@ public static class DispatcherRecorder
             // Loops in C# over the memory of tensors are not seen: the engine's operations take their plain definitions.
             Ops.CpuKernel.IsOff = true;
             using var listening = dispatcher.Listen(session);
-            results = program(arguments);
+            results = program(session);
         }
         catch (Exception problem) when (session.Failure is { } cause && problem is not OutOfMemoryException)
         {
@@ -74,8 +74,26 @@ public static class DispatcherRecorder
         }
 
         var outputs = results.Select(session.ValueOf).ToArray();
-        var others = session.Strangers.Select(handle => Reference(dispatcher, handle)).ToImmutableArray();
-        return new(session.Builder.Build(outputs), others, [.. session.Reads]);
+        var graph = session.Builder.Build(outputs);
+        return new(Ordered(graph, session.Strangers), [.. session.Strangers.Select(stranger => Reference(dispatcher, stranger.Handle))], [.. session.Reads]);
+    }
+
+    /// <summary>The graph with its arguments, also those that came late, before everything else.</summary>
+    private static Graph Ordered(Graph graph, IReadOnlyList<(GraphInput Input, nint Handle)> strangers)
+    {
+        var builder = new GraphBuilder();
+        var others = strangers.Select(stranger => stranger.Input).ToArray();
+        foreach (var input in graph.Inputs.Where(input => !others.Contains(input)).Concat(others))
+        {
+            builder.Replace(input, builder.Input(input.Type, input.Kind, input.Path));
+        }
+
+        foreach (var node in graph.Nodes)
+        {
+            builder.Copy(node);
+        }
+
+        return builder.BuildLike(graph);
     }
 
     private static unsafe Tensor Reference(Dispatcher dispatcher, nint handle)

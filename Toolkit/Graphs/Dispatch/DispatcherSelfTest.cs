@@ -58,7 +58,7 @@ internal static class DispatcherSelfTest
         ];
         foreach (var (expected, program) in cases)
         {
-            using var recording = DispatcherRecorder.Record(dispatcher, inputs => [program(inputs[0])], [x], null, null);
+            using var recording = DispatcherRecorder.Record(dispatcher, _ => [program(x)], [x], null, null);
             var node = recording.Graph.Nodes[^1].ToString();
             if (!node.EndsWith(" = " + expected, StringComparison.Ordinal))
             {
@@ -81,7 +81,7 @@ internal static class DispatcherSelfTest
             return [nn.functional.layer_norm(nn.functional.gelu(pieces[1]), [3]), pieces[0].sum(1, true, ScalarType.Float64), ones_like(t, ScalarType.Bool)];
         }
 
-        using var recording = DispatcherRecorder.Record(dispatcher, Program, [x], null, null);
+        using var recording = DispatcherRecorder.Record(dispatcher, _ => Program([x]), [x], null, null);
         var y = x.neg().add(_half);
         var expected = Program([y]);
         var tensors = new Dictionary<Value, Tensor>(ReferenceEqualityComparer.Instance);
@@ -108,7 +108,7 @@ internal static class DispatcherSelfTest
         using var grad = enable_grad();
         var w = arange(6, ScalarType.Float32).reshape(3, 2).requires_grad_(true);
         var x = ones(2, 3);
-        using var recording = DispatcherRecorder.Record(dispatcher, inputs => [.. autograd.grad([inputs[1].mm(inputs[0]).sigmoid()], [inputs[0]], [ones(2, 2)])], [w, x], null, null);
+        using var recording = DispatcherRecorder.Record(dispatcher, _ => [.. autograd.grad([x.mm(w).sigmoid()], [w], [ones(2, 2)])], [w, x], null, null);
         string[] expected = ["aten::mm", "aten::sigmoid", "aten::ones", "aten::sigmoid_backward", "aten::t", "aten::mm"];
         var names = recording.Graph.Nodes.Select(node => node.Operator.Name).ToArray();
         return names.SequenceEqual(expected) ? null : $"a backward pass is seen as {string.Join(", ", names)}";

@@ -151,9 +151,9 @@ internal sealed unsafe class LibraryOperator
 
         foreach (var (a, b) in known.Parameters.Zip(own.Parameters))
         {
-            if (a.Name != b.Name || Plain(a.Type) != Plain(b.Type) || a.IsWritten != b.IsWritten)
+            if (a.Name != b.Name || Plain(a.Type) != Plain(b.Type) || a.IsWritten != b.IsWritten || a.IsAliased != b.IsAliased)
             {
-                return $"parameter {a.Type} {a.Name} and {b.Type} {b.Name}";
+                return $"the parameter {a.Type} {a.Name} and {b.Type} {b.Name}";
             }
         }
 

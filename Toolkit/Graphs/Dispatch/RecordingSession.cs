@@ -19,7 +19,7 @@ internal sealed unsafe class RecordingSession : IDispatchListener, IDisposable
     private readonly Dictionary<MemoryKey, string> _pathsByMemory = [];
     private readonly Dictionary<Value, Value> _unwritten = new(ReferenceEqualityComparer.Instance);
     private readonly List<nint> _alive = [];
-    private readonly List<nint> _strangers = [];
+    private readonly List<(GraphInput Input, nint Handle)> _strangers = [];
     private readonly int _thread = Environment.CurrentManagedThreadId;
 
     /// <summary>A session.</summary>
@@ -34,7 +34,7 @@ internal sealed unsafe class RecordingSession : IDispatchListener, IDisposable
     public string? Failure { get; private set; }
 
     /// <summary>Tensors that came from elsewhere than from an argument or an operator: one for each input behind the arguments.</summary>
-    public IReadOnlyList<nint> Strangers => _strangers;
+    public IReadOnlyList<(GraphInput Input, nint Handle)> Strangers => _strangers;
 
     /// <summary>What the program learnt of values.</summary>
     public List<DataRead> Reads { get; } = [];
@@ -264,10 +264,10 @@ internal sealed unsafe class RecordingSession : IDispatchListener, IDisposable
         }
 
         var path = _paths.GetValueOrDefault(*slot) ?? (MemoryKey.Of(_symbols, slot) is { } memory ? _pathsByMemory.GetValueOrDefault(memory) : null);
-        value = Builder.Input(TypeOf(slot), path is null ? GraphInputKind.Constant : GraphInputKind.Parameter, path ?? $"constant{_strangers.Count}");
-        Remember(slot, value, isNew: true);
-        _strangers.Add(_alive[^1]);
-        return value;
+        var input = Builder.Input(TypeOf(slot), path is null ? GraphInputKind.Constant : GraphInputKind.Parameter, path ?? $"constant{_strangers.Count}");
+        Remember(slot, input, isNew: true);
+        _strangers.Add((input, _alive[^1]));
+        return input;
     }
 
     /// <summary>From now on an object of libtorch is a value. What an operator in place returns is its first argument, which stays what it is.</summary>
