@@ -106,7 +106,7 @@ public sealed class GraphInterpreter : IExecutable
         {
             var tensor = tensors[_outputs[i]]!;
             var isInput = _outputs[i] < Graph.Inputs.Length;
-            results[i] = Graph.Mutations.Length > 0 ? tensor.clone() : isInput || !alive.Add(tensor) ? tensor.alias() : tensor;
+            results[i] = Graph.Mutations.Length > 0 || !alive.Add(tensor) ? tensor.clone() : isInput ? tensor.alias() : tensor;
         }
 
         if (Graph.Mutations.Length > 0)
