@@ -30,6 +30,9 @@ internal static class DataTypes
     /// <summary>Bytes of a value.</summary>
     public static int Size(ScalarType type) => _all[type].Size;
 
+    /// <summary>The type of that number in libtorch; null where graphs do not know it.</summary>
+    public static ScalarType? Find(int number) => _all.ContainsKey((ScalarType)number) ? (ScalarType)number : null;
+
     /// <summary>The type of that name; null where there is none.</summary>
     public static ScalarType? Find(string name) => _byName.TryGetValue(name, out var type) ? type : null;
 }

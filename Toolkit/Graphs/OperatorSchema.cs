@@ -17,16 +17,23 @@ internal static partial class OperatorSchema
             throw new FormatException($"not the schema of an operator: {schema}");
         }
 
-        var returned = match.Groups["returns"].Value.Trim();
-        if (returned.StartsWith('('))
-        {
-            returned = returned[1..^1];
-        }
-
         return (
             match.Groups["name"].Value,
             [.. Split(match.Groups["parameters"].Value).Where(part => part != "*").Select(part => Parameter(part, schema))],
-            [.. Split(returned).Select(part => Alias().Replace(part, "").Split(' ')[0])]);
+            Returned(match.Groups["returns"].Value.Trim()));
+    }
+
+    /// <summary>The types returned, of a schema whose parameters may be of any kind.</summary>
+    public static ImmutableArray<string> ReturnsOf(string schema) => Returned(schema[(schema.LastIndexOf("->", StringComparison.Ordinal) + 2)..].Trim());
+
+    private static ImmutableArray<string> Returned(string text)
+    {
+        if (text.StartsWith('('))
+        {
+            text = text[1..^1];
+        }
+
+        return [.. Split(text).Select(part => Alias().Replace(part, "").Split(' ')[0])];
     }
 
     private static OperatorParameter Parameter(string text, string schema)

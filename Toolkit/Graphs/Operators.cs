@@ -38,8 +38,11 @@ public static partial class Operators
     /// <exception cref="GraphException">There is none.</exception>
     public static Operator Get(string name) => Find(name) ?? throw new GraphException($"there is no operator \"{name}\"");
 
-    /// <summary>The operator of that name; null where there is none.</summary>
-    public static Operator? Find(string name) => _all.GetValueOrDefault(name);
+    /// <summary>The operator of that name: of the vocabulary, or else of the loaded libtorch where <see cref="Dispatch.DispatcherCapture"/> reaches it; null where there is none.</summary>
+    public static Operator? Find(string name) => FindOwn(name) ?? Dispatch.LibraryOperators.Find(name);
+
+    /// <summary>The operator of that name in the vocabulary; null where it has none.</summary>
+    internal static Operator? FindOwn(string name) => _all.GetValueOrDefault(name);
 
     /// <summary>Adds an operator.</summary>
     /// <exception cref="ArgumentException">There is another of that name.</exception>

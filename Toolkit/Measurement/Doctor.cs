@@ -42,6 +42,7 @@ public static class Doctor
         findings.Add(new("TorchSharp", typeof(torch).Assembly.GetName().Version?.ToString(3) ?? "unknown"));
         var mended = LibTorch.IsMended ? "; TorchSharp's library was mended in memory for this system's older C++ runtime" : "";
         findings.Add(new("libtorch", $"{LibTorch.Version ?? "of unknown version"} ({LibTorch.BackEnd}) from {LibTorch.Location}{mended}"));
+        findings.Add(new("ATen recording", Graphs.Dispatch.DispatcherCapture.WhyNot is { } reason ? $"off: {reason}" : "on"));
         var ceiling = MachineCeilings.Measure();
         findings.Add(new("Threads", ceiling.Threads.ToString(CultureInfo.InvariantCulture)));
         findings.Add(new("Read bandwidth", string.Create(CultureInfo.InvariantCulture, $"{ceiling.ReadBytesPerSecond / 1e9:0.0} GB/s measured")));

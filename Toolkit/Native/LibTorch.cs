@@ -87,6 +87,9 @@ public static class LibTorch
         }
     }
 
+    /// <summary>Address of a symbol of libtorch or of a library that it needs; 0 where there is none, or no libtorch.</summary>
+    internal static nint FindExport(string symbol) => _torchCpu != 0 && NativeLibrary.TryGetExport(_torchCpu, symbol, out var address) ? address : 0;
+
     [ModuleInitializer]
     [SuppressMessage("Usage", "CA2255", Justification = "TorchSharp's own attempt to load would fail, and print, on systems that this mends.")]
     internal static void Initialize()

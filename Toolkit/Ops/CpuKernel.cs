@@ -10,9 +10,26 @@ namespace Toolkit.Ops;
 /// </summary>
 internal static unsafe class CpuKernel
 {
+    [ThreadStatic]
+    private static bool _off;
+
+    /// <summary>
+    /// Whether this thread computes everything by its plain definition. Who records what libtorch is asked to do wants that: the loops here write memory that libtorch does not see written.
+    /// </summary>
+    public static bool IsOff
+    {
+        get => _off;
+        set => _off = value;
+    }
+
     /// <summary>Whether a kernel may read these: float32, in memory, row after row.</summary>
     public static bool Fits(params ReadOnlySpan<Tensor> tensors)
     {
+        if (_off)
+        {
+            return false;
+        }
+
         foreach (var tensor in tensors)
         {
             if (tensor.dtype != ScalarType.Float32 || tensor.device_type != DeviceType.CPU || !tensor.is_contiguous())

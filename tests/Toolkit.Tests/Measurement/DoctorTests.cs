@@ -10,7 +10,7 @@ public sealed class DoctorTests
     {
         var report = Doctor.Examine();
         Assert.True(report.IsHealthy);
-        foreach (var name in new[] { "Toolkit", ".NET", "Processor", "SIMD", "Memory", "TorchSharp", "libtorch", "Threads", "Read bandwidth", "Matrix products" })
+        foreach (var name in new[] { "Toolkit", ".NET", "Processor", "SIMD", "Memory", "TorchSharp", "libtorch", "ATen recording", "Threads", "Read bandwidth", "Matrix products" })
         {
             Assert.Contains(report.Findings, finding => finding.Name == name && finding.Value.Length > 0);
         }
