@@ -55,6 +55,10 @@ internal static partial class OperatorSchema
                 return new IntegersArgument([]);
             case "Mean":
                 return 1L;
+            case "contiguous_format":
+                return text;
+            case "long":
+                return TorchSharp.torch.ScalarType.Int64;
         }
 
         if (text.StartsWith('['))
@@ -69,7 +73,7 @@ internal static partial class OperatorSchema
 
         if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var integer))
         {
-            return type.EndsWith("[]", StringComparison.Ordinal) ? new IntegersArgument([integer]) : type == "float" ? (double)integer : integer;
+            return type.EndsWith("[]", StringComparison.Ordinal) ? new IntegersArgument([integer]) : type == "float" ? new FloatArgument(integer) : new IntegerArgument(integer);
         }
 
         return double.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : throw new FormatException($"\"{text}\" is no default that is understood");

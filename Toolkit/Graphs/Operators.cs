@@ -12,6 +12,25 @@ public static partial class Operators
     /// <summary>Several operations in one: what they are is in <see cref="Node.Body"/>, whose inputs are the values given, in order.</summary>
     public static readonly Operator Fused = Add("toolkit::fused(Tensor[] inputs) -> Tensor[]", OperatorKind.Fused);
 
+    /// <summary>Whichever member is touched first: all groups are there.</summary>
+    static Operators()
+    {
+        PointwiseOperators.Register();
+        GradientOperators.Register();
+        ReductionOperators.Register();
+        ViewOperators.Register();
+        LayoutOperators.Register();
+        ProductOperators.Register();
+        NormalisationOperators.Register();
+        AttentionOperators.Register();
+        ConvolutionOperators.Register();
+        IndexingOperators.Register();
+        FactoryOperators.Register();
+        RandomOperators.Register();
+        LossOperators.Register();
+        EngineOperators.Register();
+    }
+
     /// <summary>Every operator there is now.</summary>
     public static IReadOnlyCollection<Operator> All => [.. _all.Values.OrderBy(op => op.Name, StringComparer.Ordinal)];
 
