@@ -1,0 +1,103 @@
+using System.Collections;
+using System.Collections.Immutable;
+using System.Linq.Expressions;
+using System.Reflection;
+
+namespace Toolkit.Graphs.Capture;
+
+/// <summary>How something is reached at each call: from an argument or from an object that stays, by fields, getters and elements.</summary>
+internal sealed class AccessPath
+{
+    private readonly object? _root;
+    private readonly int _argument;
+    private readonly ImmutableArray<object> _steps;
+
+    private AccessPath(object? root, int argument, Type type, ImmutableArray<object> steps) => (_root, _argument, Type, _steps) = (root, argument, type, steps);
+
+    /// <summary>Type of what is reached.</summary>
+    public Type Type { get; }
+
+    /// <summary>Whether it starts at an argument.</summary>
+    public bool IsArgument => _argument >= 0;
+
+    /// <summary>Whether reading it makes a handle that the reader must free.</summary>
+    public bool IsFresh => _steps.LastOrDefault() is MethodInfo method && method.DeclaringType!.Assembly == TorchSharpApi.Assembly && typeof(TorchSharp.torch.Tensor).IsAssignableFrom(Type);
+
+    /// <summary>An argument of the call.</summary>
+    public static AccessPath Argument(int index, Type type) => new(null, index, type, []);
+
+    /// <summary>A field of an object, or of a type.</summary>
+    public static AccessPath Field(object? owner, FieldInfo field) => new(owner, -1, field.FieldType, [field]);
+
+    /// <summary>What a getter of an object gives.</summary>
+    public static AccessPath Getter(object owner, MethodInfo getter) => new(owner, -1, getter.ReturnType, [getter]);
+
+    /// <summary>An object that stays.</summary>
+    public static AccessPath Object(object value) => new(value, -1, value.GetType(), []);
+
+    /// <summary>A field of what is reached.</summary>
+    public AccessPath Then(FieldInfo field) => new(_root, _argument, field.FieldType, _steps.Add(field));
+
+    /// <summary>What a getter of it gives.</summary>
+    public AccessPath Then(MethodInfo getter) => new(_root, _argument, getter.ReturnType, _steps.Add(getter));
+
+    /// <summary>An element of it.</summary>
+    public AccessPath Element(object key, Type type) => new(_root, _argument, type, _steps.Add(new Key(key)));
+
+    /// <summary>Code that reads it.</summary>
+    public Expression Read(Expression arguments, Func<object, Expression> constant)
+    {
+        Expression? current = _root is not null ? constant(_root) : IsArgument ? Expression.ArrayIndex(arguments, Expression.Constant(_argument)) : null;
+        foreach (var step in _steps)
+        {
+            current = step switch
+            {
+                FieldInfo field => Expression.Field(field.IsStatic ? null : As(current!, field.DeclaringType!), field),
+                MethodInfo getter => Expression.Call(As(current!, getter.DeclaringType!), getter),
+                _ => Expression.Call(typeof(AccessPath), nameof(ElementAt), null, Expression.Convert(current!, typeof(object)), Expression.Constant(((Key)step).Value)),
+            };
+        }
+
+        return As(current!, Type);
+    }
+
+    /// <summary>Reads it now, slowly.</summary>
+    public object? Read(object?[] arguments)
+    {
+        var current = IsArgument ? arguments[_argument] : _root;
+        foreach (var step in _steps)
+        {
+            current = step switch
+            {
+                FieldInfo field => field.GetValue(current),
+                MethodInfo getter => getter.Invoke(current, null),
+                _ => ElementAt(current!, ((Key)step).Value),
+            };
+        }
+
+        return current;
+    }
+
+    /// <summary>An element by its place or its key.</summary>
+    public static object? ElementAt(object collection, object key) => collection switch
+    {
+        IList list => list[(int)key],
+        IDictionary dictionary => dictionary[key],
+        _ => throw new InvalidOperationException($"no elements in {collection.GetType()}"),
+    };
+
+    public override string ToString() =>
+        (IsArgument ? $"argument {_argument}" : _root?.GetType().Name ?? "") + string.Concat(_steps.Select(step => step switch
+        {
+            FieldInfo field => (field.IsStatic ? field.DeclaringType!.Name : "") + "." + PlainName(field.Name),
+            MethodInfo getter => "." + getter.Name.Replace("get_", "", StringComparison.Ordinal),
+            _ => $"[{((Key)step).Value}]",
+        }));
+
+    /// <summary>The property behind a field that the compiler made.</summary>
+    private static string PlainName(string name) => name.StartsWith('<') && name.IndexOf('>') is > 1 and var end ? name[1..end] : name;
+
+    private static Expression As(Expression value, Type type) => value.Type == type ? value : Expression.Convert(value, type);
+
+    private sealed record Key(object Value);
+}

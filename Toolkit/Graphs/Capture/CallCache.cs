@@ -1,0 +1,109 @@
+using System.Reflection;
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs.Capture;
+
+/// <summary>The graphs of a module: a call is served by the first whose guards hold, and captured where there is none.</summary>
+internal sealed class CallCache : IDisposable
+{
+    private readonly nn.Module _module;
+    private readonly MethodInfo _method;
+    private readonly CompileOptions _options;
+    private readonly Lock _lock = new();
+    private readonly List<string> _recompiles = [];
+    private readonly List<string> _opaque = [];
+    private Specialization[] _graphs = [];
+    private (GuardSet Guards, GraphBreak Break)[] _breaks = [];
+    private long _compiled;
+    private long _captured;
+    private long _eager;
+
+    /// <summary>For calls of a module.</summary>
+    /// <param name="module">The module.</param>
+    /// <param name="method">The method that is called.</param>
+    /// <param name="options">How it is compiled.</param>
+    public CallCache(nn.Module module, MethodInfo method, CompileOptions options) => (_module, _method, _options) = (module, method, options);
+
+    /// <summary>The graph that was captured last; null before there is one.</summary>
+    public Specialization? Last => _graphs.LastOrDefault();
+
+    /// <summary>What became of it so far.</summary>
+    public CompileReport Report
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return new()
+                {
+                    Graphs = [.. _graphs.Select(entry => entry.Graph)],
+                    Breaks = [.. _breaks.Select(entry => entry.Break)],
+                    OpaqueCalls = [.. _opaque],
+                    Recompiles = [.. _recompiles],
+                    Guards = _graphs.Sum(entry => entry.Guards.Guards.Count),
+                    CompiledCalls = Interlocked.Read(ref _compiled),
+                    CapturedCalls = Interlocked.Read(ref _captured),
+                    EagerCalls = Interlocked.Read(ref _eager),
+                };
+            }
+        }
+    }
+
+    /// <summary>Calls the module.</summary>
+    public object? Call(object?[] arguments)
+    {
+        foreach (var entry in _graphs)
+        {
+            if (entry.TryRun(arguments, out var result))
+            {
+                Interlocked.Increment(ref _compiled);
+                return result;
+            }
+        }
+
+        lock (_lock)
+        {
+            if (_graphs.Length + _breaks.Length < _options.RecompileLimit && !Array.Exists(_breaks, entry => entry.Guards.Holds(arguments, [])))
+            {
+                return Capture(arguments);
+            }
+        }
+
+        Interlocked.Increment(ref _eager);
+        return CaptureRun.Eager(_method, _module, arguments);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var entry in _graphs)
+        {
+            entry.Dispose();
+        }
+
+        _graphs = [];
+    }
+
+    private object? Capture(object?[] arguments)
+    {
+        if (_graphs.Length > 0)
+        {
+            _recompiles.Add(_graphs[^1].Guards.Failure(arguments) ?? "another graph is needed");
+        }
+
+        var run = new CaptureRun(_module, _method, _options);
+        var result = run.Call(arguments);
+        _captured++;
+        _opaque.AddRange(run.OpaqueCalls);
+        if (run.Specialization is { } made)
+        {
+            _graphs = [.. _graphs, made];
+        }
+        else if (run.BreakGuards is { } guards)
+        {
+            _breaks = [.. _breaks, (guards, run.Break!)];
+        }
+
+        return result;
+    }
+}

@@ -1,0 +1,185 @@
+using System.Reflection;
+using Toolkit.Graphs.Il;
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs.Capture;
+
+/// <summary>One call that is captured while it runs.</summary>
+internal sealed class CaptureRun
+{
+    private readonly nn.Module _module;
+    private readonly MethodInfo _method;
+    private readonly CompileOptions _options;
+
+    /// <summary>A call of a method of a module.</summary>
+    public CaptureRun(nn.Module module, MethodInfo method, CompileOptions options) => (_module, _method, _options) = (module, method, options);
+
+    /// <summary>Why the graph ended early; null where it did not.</summary>
+    public GraphBreak? Break { get; private set; }
+
+    /// <summary>What stands for such calls; null where the graph ended early.</summary>
+    public Specialization? Specialization { get; private set; }
+
+    /// <summary>When the graph ends early at the same place.</summary>
+    public GuardSet? BreakGuards { get; private set; }
+
+    /// <summary>Calls that no operator stands for.</summary>
+    public IReadOnlyList<string> OpaqueCalls { get; private set; } = [];
+
+    /// <summary>Runs it.</summary>
+    /// <returns>What the call returns.</returns>
+    /// <exception cref="GraphBreakException">The graph ended early, which was not allowed.</exception>
+    public object? Call(object?[] arguments)
+    {
+        using var tracer = new Tracer(_module, _options.FullGraph);
+        tracer.WatchArguments(arguments, [.. _method.GetParameters().Select(parameter => parameter.ParameterType)]);
+        object? result;
+        try
+        {
+            result = tracer.Interpreter.Invoke(_method, _module, arguments);
+        }
+        catch (InterpreterException limit)
+        {
+            return RunAgain(tracer, limit, arguments);
+        }
+
+        OpaqueCalls = tracer.OpaqueCalls;
+        if (tracer.SwitchesGrad && tracer.RequiresGrad)
+        {
+            tracer.End("gradients are turned on or off where they are recorded", "use detach()");
+        }
+
+        if (tracer.Break is null)
+        {
+            Finish(tracer, result);
+        }
+
+        if (tracer.Break is not null)
+        {
+            EndEarly(tracer);
+        }
+
+        return result;
+    }
+
+    /// <summary>What the interpreter cannot do stops it in the middle: what it did is taken back, and the call runs as it is.</summary>
+    private object? RunAgain(Tracer tracer, InterpreterException limit, object?[] arguments)
+    {
+        var origin = limit.Position is var (method, offset) && SourceMap.Find(method, offset) is var (file, line)
+            ? new Origin("", $"{method.DeclaringType?.Name}.{method.Name}", file, line)
+            : new Origin("", limit.Position is var (other, _) ? $"{other.DeclaringType?.Name}.{other.Name}" : "");
+        Break = new(limit.Message, "write it with tensor operations, or move it out of forward", origin);
+        if (_options.FullGraph)
+        {
+            throw new GraphBreakException(Break);
+        }
+
+        if (tracer.HasChangedOutside)
+        {
+            throw new InvalidOperationException($"the call was stopped after it had changed something outside: {Break}; do not compile this module", limit);
+        }
+
+        tracer.Undo();
+        tracer.RestoreGenerator();
+        BreakGuards = new GuardSet(tracer.Guards, [], tracer.IsGradEnabled);
+        return Eager(_method, _module, arguments);
+    }
+
+    /// <summary>The call as it is.</summary>
+    public static object? Eager(MethodInfo method, nn.Module module, object?[] arguments) =>
+        method.Invoke(module, BindingFlags.DoNotWrapExceptions, null, arguments, null);
+
+    private void EndEarly(Tracer tracer)
+    {
+        Break = tracer.Break;
+        BreakGuards = new GuardSet(tracer.Guards, [], tracer.IsGradEnabled);
+    }
+
+    private void Finish(Tracer tracer, object? result)
+    {
+        var holes = new List<Tensor>();
+        int Hole(Tensor tensor)
+        {
+            var known = holes.FindIndex(other => ReferenceEquals(other, tensor));
+            if (known < 0)
+            {
+                holes.Add(tensor);
+            }
+
+            return known < 0 ? holes.Count - 1 : known;
+        }
+
+        bool IsKept(object value) => value is ValueType ? HoldsOnlyNumbers(value.GetType()) : tracer.IsOuter(value);
+        if (Template.Of(result, Hole, IsKept) is not { } template)
+        {
+            tracer.End($"a {result!.GetType().Name} is returned", "return tensors, tuples, arrays, lists or dictionaries of them");
+            return;
+        }
+
+        var fields = new List<FieldEffect>();
+        foreach (var (owner, field, _) in tracer.Written)
+        {
+            if (Template.Of(field.GetValue(owner), Hole, IsKept) is not { } value)
+            {
+                tracer.End($"a new {field.FieldType.Name} is left in {field.DeclaringType!.Name}.{field.Name}", "keep tensors, tuples or lists of them in fields");
+                return;
+            }
+
+            fields.Add(new FieldEffect(owner, field, value));
+        }
+
+        Specialization = Build(tracer, template, holes, [.. fields]);
+    }
+
+    private Specialization? Build(Tracer tracer, Template result, List<Tensor> holes, FieldEffect[] fields)
+    {
+        var places = new int[holes.Count];
+        var outputs = new List<Value>();
+        for (var i = 0; i < places.Length; i++)
+        {
+            if (tracer.Tensors.Find(holes[i]) is not { } value)
+            {
+                tracer.End("a tensor is returned that comes from where it cannot be followed", "make it in forward, or keep it in a field of the module");
+                return null;
+            }
+
+            if (value is GraphInput input && tracer.Tensors.IsExternal(holes[i]))
+            {
+                places[i] = -1 - tracer.Builder.Inputs.ToList().IndexOf(input);
+            }
+            else
+            {
+                outputs.Add(value);
+                places[i] = outputs.Count - 1;
+            }
+        }
+
+        var disposed = tracer.Disposed.Where(entry => !entry.Path.IsFresh).Select(entry => new DisposeEffect(null, entry.Path)).ToArray();
+        var graph = tracer.Builder.Build(outputs);
+        var needsGradient = tracer is { IsGradEnabled: true, RequiresGrad: true };
+        var executable = needsGradient || _options.Backend is null ? new GraphInterpreter(graph) : _options.Backend(graph);
+        var guards = new GuardSet([.. tracer.Guards, .. Distinct(tracer, graph)], tracer.Tensors.Inputs, tracer.IsGradEnabled);
+        return new(guards, executable, tracer.Tensors.Inputs, result, places, [.. holes.Select(tracer.Detached.Contains)], fields, disposed);
+    }
+
+    /// <summary>Where something is changed in place it matters that two arguments are not one tensor.</summary>
+    private static IEnumerable<Guard> Distinct(Tracer tracer, Graph graph)
+    {
+        if (!graph.Nodes.Any(node => node.Operator.IsMutating))
+        {
+            yield break;
+        }
+
+        var arguments = tracer.Tensors.Inputs.Where(path => path.IsArgument).ToArray();
+        for (var i = 0; i < arguments.Length; i++)
+        {
+            for (var j = 0; j < i; j++)
+            {
+                yield return new AliasGuard(arguments[i], arguments[j], false);
+            }
+        }
+    }
+
+    private static bool HoldsOnlyNumbers(Type type) => type.IsPrimitive || type.IsEnum || type == typeof(decimal)
+        || type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).All(field => field.FieldType.IsValueType && HoldsOnlyNumbers(field.FieldType));
+}

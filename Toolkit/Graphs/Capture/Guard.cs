@@ -1,0 +1,86 @@
+using System.Linq.Expressions;
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs.Capture;
+
+/// <summary>Something that was so when a graph was captured, and must be so for the graph to stand for a call.</summary>
+/// <param name="Path">Where it is read.</param>
+internal abstract record Guard(AccessPath Path)
+{
+    /// <summary>Code that tells whether it still is so.</summary>
+    public abstract Expression Condition(Expression value);
+
+    /// <summary>The same, slowly: to say which guard failed.</summary>
+    public abstract bool Holds(object? value);
+}
+
+/// <summary>A number, a text, an enumeration, nothing.</summary>
+internal sealed record ValueGuard(AccessPath Path, object? Expected) : Guard(Path)
+{
+    public override Expression Condition(Expression value)
+    {
+        if (Expected is null)
+        {
+            return Expression.Equal(value, Expression.Constant(null, value.Type));
+        }
+
+        return value.Type == typeof(object)
+            ? Expression.Call(typeof(object), nameof(Equals), null, value, Expression.Constant(Expected, typeof(object)))
+            : Expression.Equal(value, Expression.Constant(Expected, value.Type));
+    }
+
+    public override bool Holds(object? value) => Equals(value, Expected);
+
+    public override string ToString() => $"{Path} is {Expected ?? "null"}";
+}
+
+/// <summary>This very object.</summary>
+internal sealed record IdentityGuard(AccessPath Path, object Expected) : Guard(Path)
+{
+    public override Expression Condition(Expression value) => Expression.ReferenceEqual(Expression.Convert(value, typeof(object)), Expression.Constant(Expected, typeof(object)));
+
+    public override bool Holds(object? value) => ReferenceEquals(value, Expected);
+
+    public override string ToString() => $"{Path} is the same {Expected.GetType().Name}";
+}
+
+/// <summary>An object of this type.</summary>
+internal sealed record TypeGuard(AccessPath Path, Type Expected) : Guard(Path)
+{
+    public override Expression Condition(Expression value) => Expression.TypeEqual(value, Expected);
+
+    public override bool Holds(object? value) => value?.GetType() == Expected;
+
+    public override string ToString() => $"{Path} is a {Expected.Name}";
+}
+
+/// <summary>A tensor of a type.</summary>
+internal sealed record TensorGuard(AccessPath Path, TensorCheck Check) : Guard(Path)
+{
+    public override Expression Condition(Expression value) =>
+        Expression.Call(Expression.Constant(Check), typeof(TensorCheck).GetMethod(nameof(TensorCheck.Holds))!, Expression.Convert(value, typeof(Tensor)));
+
+    public override bool Holds(object? value) => Check.Holds(value as Tensor);
+
+    public override string ToString() => $"{Path} is {Check}";
+}
+
+/// <summary>The same tensor as another.</summary>
+internal sealed record AliasGuard(AccessPath Path, AccessPath Other, bool AreSame) : Guard(Path)
+{
+    public override Expression Condition(Expression value) => throw new InvalidOperationException("it compares two paths");
+
+    public override bool Holds(object? value) => throw new InvalidOperationException("it compares two paths");
+
+    public override string ToString() => $"{Path} is {(AreSame ? "" : "not ")}the tensor of {Other}";
+}
+
+/// <summary>What a collection holds.</summary>
+internal sealed record ContentGuard(AccessPath Path, Contents Contents) : Guard(Path)
+{
+    public override Expression Condition(Expression value) => Expression.Call(Expression.Constant(Contents, typeof(Contents)), nameof(Contents.Holds), null);
+
+    public override bool Holds(object? value) => Contents.Holds();
+
+    public override string ToString() => $"{Path} holds the same {Contents.Count} elements";
+}

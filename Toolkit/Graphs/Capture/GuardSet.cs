@@ -1,0 +1,98 @@
+using System.Linq.Expressions;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs.Capture;
+
+/// <summary>All guards of a captured call, in the order in which they must be checked, compiled into one method that also collects the graph's inputs.</summary>
+internal sealed class GuardSet
+{
+    private readonly IReadOnlyList<Guard> _guards;
+    private readonly Func<object?[], Tensor[], bool> _check;
+    private readonly bool _isGradEnabled;
+    private readonly bool _isInference;
+    private readonly ScalarType _defaultType;
+
+    /// <summary>Compiles them.</summary>
+    /// <param name="guards">The guards.</param>
+    /// <param name="inputs">Where the inputs of the graph are read.</param>
+    /// <param name="isGradEnabled">Whether gradients were recorded.</param>
+    public GuardSet(IReadOnlyList<Guard> guards, IReadOnlyList<AccessPath> inputs, bool isGradEnabled)
+    {
+        (_guards, _isGradEnabled, _isInference, _defaultType) = (guards, isGradEnabled, is_inference_mode_enabled(), get_default_dtype());
+        _check = Compile(guards, inputs);
+    }
+
+    /// <summary>The guards.</summary>
+    public IReadOnlyList<Guard> Guards => _guards;
+
+    /// <summary>Whether the graph stands for a call with these arguments; collects its inputs.</summary>
+    public bool Holds(object?[] arguments, Tensor[] inputs) => ModeHolds() && _check(arguments, inputs);
+
+    /// <summary>The first guard that does not hold; null where all do.</summary>
+    public string? Failure(object?[] arguments)
+    {
+        if (!ModeHolds())
+        {
+            return is_grad_enabled() != _isGradEnabled ? $"gradients are {(_isGradEnabled ? "" : "not ")}recorded" : "inference mode, or the default type of values, is the same";
+        }
+
+        return _guards.FirstOrDefault(guard => !HoldsSlowly(guard, arguments))?.ToString();
+    }
+
+    private static bool HoldsSlowly(Guard guard, object?[] arguments)
+    {
+        var value = guard.Path.Read(arguments);
+        var holds = guard is AliasGuard alias ? ReferenceEquals(value, alias.Other.Read(arguments)) == alias.AreSame : guard.Holds(value);
+        if (guard.Path.IsFresh)
+        {
+            (value as Tensor)?.Dispose();
+        }
+
+        return holds;
+    }
+
+    private static Func<object?[], Tensor[], bool> Compile(IReadOnlyList<Guard> guards, IReadOnlyList<AccessPath> inputs)
+    {
+        var arguments = Expression.Parameter(typeof(object[]), "arguments");
+        var tensors = Expression.Parameter(typeof(Tensor[]), "inputs");
+        var end = Expression.Label(typeof(bool));
+        var body = new List<Expression>();
+        var variables = new List<ParameterExpression>();
+        var owners = new Dictionary<object, ParameterExpression>(ReferenceEqualityComparer.Instance);
+        var places = inputs.Select((path, i) => (path, i)).ToDictionary(pair => pair.path, pair => pair.i, (IEqualityComparer<AccessPath>)ReferenceEqualityComparer.Instance);
+        foreach (var guard in guards)
+        {
+            var read = guard.Path.Read(arguments, Constant);
+            if (places.TryGetValue(guard.Path, out var place))
+            {
+                var slot = Expression.ArrayAccess(tensors, Expression.Constant(place));
+                body.Add(Expression.Assign(slot, Expression.Convert(read, typeof(Tensor))));
+                read = slot;
+            }
+
+            var condition = guard is AliasGuard alias
+                ? Expression.Equal(Expression.ReferenceEqual(read, alias.Other.Read(arguments, Constant)), Expression.Constant(alias.AreSame))
+                : guard.Condition(read);
+            body.Add(Expression.IfThen(Expression.Not(condition), Expression.Return(end, Expression.Constant(false))));
+        }
+
+        body.Add(Expression.Label(end, Expression.Constant(true)));
+        return Expression.Lambda<Func<object?[], Tensor[], bool>>(Expression.Block(variables, body), arguments, tensors).Compile();
+
+        // An object is taken out of the constants once, however many of its fields are looked at.
+        Expression Constant(object value)
+        {
+            if (!owners.TryGetValue(value, out var variable))
+            {
+                owners[value] = variable = Expression.Variable(value.GetType());
+                variables.Add(variable);
+                body.Add(Expression.Assign(variable, Expression.Constant(value, value.GetType())));
+            }
+
+            return variable;
+        }
+    }
+
+    private bool ModeHolds() => is_grad_enabled() == _isGradEnabled && is_inference_mode_enabled() == _isInference && get_default_dtype() == _defaultType;
+}

@@ -1,0 +1,120 @@
+using System.Collections;
+using System.Collections.Frozen;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Text;
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs.Capture;
+
+/// <summary>What is known of .NET's own methods: which give the same whenever they are given the same.</summary>
+internal static class HostApi
+{
+    private static readonly FrozenDictionary<Type, string> _changing = new Dictionary<Type, string>
+    {
+        [typeof(Random)] = "random numbers of .NET would stay what they are now: use torch.rand",
+        [typeof(DateTime)] = "the time would stay what it is now: give it as an argument",
+        [typeof(DateTimeOffset)] = "the time would stay what it is now: give it as an argument",
+        [typeof(TimeProvider)] = "the time would stay what it is now: give it as an argument",
+        [typeof(System.Diagnostics.Stopwatch)] = "measure outside of forward",
+        [typeof(Environment)] = "read the environment outside of forward",
+        [typeof(Guid)] = "make names outside of forward",
+        [typeof(Console)] = "write outside of forward: a compiled call would not write again",
+        [typeof(Thread)] = "threads cannot be followed: let torch use them",
+        [typeof(ThreadPool)] = "threads cannot be followed: let torch use them",
+        [typeof(System.Threading.Tasks.Parallel)] = "threads cannot be followed: let torch use them",
+        [typeof(GC)] = "manage memory outside of forward",
+    }.ToFrozenDictionary();
+
+    private static readonly FrozenSet<string> _pure = FrozenSet.ToFrozenSet(
+    [
+        "System", "System.Linq", "System.Collections", "System.Collections.Generic", "System.Collections.Immutable", "System.Collections.Frozen", "System.Collections.ObjectModel",
+        "System.Collections.Concurrent", "System.Text", "System.Globalization", "System.Numerics", "System.Runtime.CompilerServices", "System.Runtime.InteropServices", "System.Threading.Tasks",
+        "System.Threading", "System.Diagnostics", "System.Reflection", "System.Linq.Expressions", "System.Runtime.ExceptionServices", "System.Text.RegularExpressions", "System.Numerics.Tensors",
+    ]);
+
+    /// <summary>Why a graph ends at a call, and what to write instead; null where it does not.</summary>
+    public static (string Reason, string Advice)? Break(MethodBase method, object? self, object?[] arguments)
+    {
+        var type = method.DeclaringType!;
+        var name = $"{type.Name}.{method.Name}";
+        if ((method.Attributes & MethodAttributes.PinvokeImpl) != 0)
+        {
+            return ($"{name} is native code", "call it outside of forward");
+        }
+
+        for (var level = type; level is not null; level = level.BaseType)
+        {
+            if (_changing.TryGetValue(level, out var advice) && IsChanging(level, method, arguments))
+            {
+                return (name, advice);
+            }
+        }
+
+        if (type == typeof(Task) && method.Name is "Run" or "Delay" or "Yield")
+        {
+            return (name, "threads cannot be followed: let torch use them");
+        }
+
+        if (type.Assembly != TorchSharpApi.Assembly && !_pure.Contains(type.Namespace ?? "") && !typeof(Delegate).IsAssignableFrom(type))
+        {
+            return ($"{name} is not known to give the same each time", "call it outside of forward");
+        }
+
+        return OfTensors(method, self, arguments, name);
+    }
+
+    /// <summary>Whether a method of a collection only looks at it.</summary>
+    public static bool OnlyReads(MethodBase method) => method.Name is "GetEnumerator" or "Contains" or "ContainsKey" or "ContainsValue" or "TryGetValue" or "IndexOf" or "LastIndexOf" or "ToArray"
+        or "ToList" or "CopyTo" or "Exists" or "AsReadOnly" or "GetRange" or "Peek" or "TryPeek" or "BinarySearch" or "TrueForAll" or "ConvertAll" or "Equals" or "GetHashCode" or "ToString" or "Clone"
+        or "GetType" or "GetLength" or "GetLowerBound" or "GetUpperBound" or "GetValue" or "Get" or "AsSpan" or "ForEach" or "TryGetNonEnumeratedCount" or "IsSubsetOf" or "IsSupersetOf" or "Overlaps" or "SetEquals"
+        || method.Name.StartsWith("get_", StringComparison.Ordinal) || method.Name.StartsWith("Find", StringComparison.Ordinal)
+        || method.Name.Contains(".get_", StringComparison.Ordinal) || method.Name.EndsWith("GetEnumerator", StringComparison.Ordinal);
+
+    /// <summary>Whether an object never changes: what its methods give may stay in a graph.</summary>
+    public static bool IsImmutable(object value) => value is string or Type or MemberInfo or Assembly or Delegate or IComparer or IFormatProvider or Encoding or Version or Uri or ITuple or Task
+        or Exception || value.GetType() is { IsValueType: true } || value.GetType().Namespace is "System.Collections.Immutable" or "System.Collections.Frozen"
+        || value.GetType().Name.Contains("Comparer", StringComparison.Ordinal);
+
+    private static bool IsChanging(Type level, MethodBase method, object?[] arguments)
+    {
+        if (level == typeof(Random))
+        {
+            return !method.IsConstructor || arguments.Length == 0; // with a seed it gives the same numbers each time, as long as it is made in the call
+        }
+
+        if (level == typeof(DateTime) || level == typeof(DateTimeOffset))
+        {
+            return method.Name is "get_Now" or "get_UtcNow" or "get_Today";
+        }
+
+        return level == typeof(Guid) ? method.Name is "NewGuid" or "CreateVersion7"
+            : level == typeof(Environment) ? method.Name is not ("get_NewLine" or "get_CurrentManagedThreadId" or "FailFast")
+            : level == typeof(Thread) ? method.Name is not ("get_CurrentThread" or "get_ManagedThreadId")
+            : level != typeof(GC) || method.Name is not ("KeepAlive" or "SuppressFinalize");
+    }
+
+    /// <summary>Methods that compare, hash or print what they are given do so with a tensor's values.</summary>
+    private static (string Reason, string Advice)? OfTensors(MethodBase method, object? self, object?[] arguments, string name)
+    {
+        var isText = method.DeclaringType == typeof(string) || method.DeclaringType == typeof(StringBuilder) || method.Name == "ToString";
+        var compares = method.Name is "Equals" or "GetHashCode" or "CompareTo" or "Contains" or "IndexOf" or "LastIndexOf" or "Remove" or "ContainsKey" or "ContainsValue" or "Distinct" or "ToHashSet" or "SequenceEqual";
+        if (!isText && !compares)
+        {
+            return null;
+        }
+
+        var given = arguments.Prepend(self).SelectMany(value => value is object?[] many ? many : [value]);
+        if (given.Any(value => value is Tensor))
+        {
+            return ($"{name} looks at the values of a tensor", isText ? "print tensors outside of forward" : "compare shapes, or use torch.eq");
+        }
+
+        return isText && given.Any(value => value is not null && !value.GetType().IsValueType && IsPrintedByProgram(value))
+            ? ($"{name} prints an object of the program", "make texts outside of forward")
+            : null;
+    }
+
+    private static bool IsPrintedByProgram(object value) =>
+        value.GetType().GetMethod("ToString", Type.EmptyTypes)?.DeclaringType is { } type && type.Assembly != typeof(object).Assembly && type.Namespace?.StartsWith("System", StringComparison.Ordinal) != true;
+}

@@ -1,0 +1,109 @@
+using System.Collections.Immutable;
+using System.Reflection;
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs.Capture;
+
+/// <summary>A call of TorchSharp, or of an operation of the engine, that becomes nodes of the graph.</summary>
+internal sealed class LeafCall
+{
+    private readonly Tracer _tracer;
+    private readonly string? _operation;
+    private readonly (Tensor Tensor, Value Value)[] _before;
+
+    /// <summary>A call that is about to be run.</summary>
+    public LeafCall(Tracer tracer, MethodBase method, string? operation, object? self, object?[] arguments)
+    {
+        (_tracer, Method, _operation, Self, Arguments) = (tracer, method, operation, self, arguments);
+        _before = [.. arguments.Prepend(self).SelectMany(OpaqueCall.TensorsIn).Select(tensor => (tensor, tracer.Tensors.Find(tensor)!))];
+    }
+
+    /// <summary>What is called.</summary>
+    public MethodBase Method { get; }
+
+    /// <summary>On what; null for a static method.</summary>
+    public object? Self { get; }
+
+    /// <summary>With what.</summary>
+    public object?[] Arguments { get; }
+
+    /// <summary>What came out.</summary>
+    public Tensor[] Results { get; private set; } = [];
+
+    /// <summary>Whether it changes its receiver: by TorchSharp's convention its name ends in an underscore, or sets something.</summary>
+    public bool IsInPlace => Method.Name.EndsWith('_') || Method.Name.StartsWith("set_", StringComparison.Ordinal)
+        || Method.GetParameters().Zip(Arguments).Any(pair => pair.First.Name == "inplace" && pair.Second is true);
+
+    /// <summary>Whether gradients flow through it.</summary>
+    public bool RequiresGrad => _tracer.RequiresGrad;
+
+    /// <summary>The value of a tensor.</summary>
+    public Value Value(object? tensor) => _tracer.Tensors.Find((Tensor)tensor!)!;
+
+    /// <summary>Adds a node.</summary>
+    public Node Add(Operator op, ImmutableArray<Argument> arguments) => _tracer.Builder.Add(op, arguments);
+
+    /// <summary>Adds a node with one output.</summary>
+    public Value Add(string name, params ReadOnlySpan<Argument> arguments) => _tracer.Builder.Add(name, arguments);
+
+    /// <summary>A tensor whose values stay.</summary>
+    public Value Constant(Tensor tensor) => _tracer.Tensors.Constant(tensor);
+
+    /// <summary>The table of an embedding, read from the module at each call.</summary>
+    public Value WeightOf(TorchSharp.Modules.Embedding module) => _tracer.Parameter(module, typeof(TorchSharp.Modules.Embedding).GetProperty("weight")!.GetMethod!);
+
+    /// <summary>Makes nodes of it, now that it was run.</summary>
+    public void Record(object? result)
+    {
+        Results = [.. OpaqueCall.TensorsIn(result)];
+        var isSame = Results.Length > 0 && !IsInPlace && Results.All(tensor => _before.Any(entry => ReferenceEquals(entry.Tensor, tensor)));
+        if (isSame)
+        {
+            return; // it gave back what it was given
+        }
+
+        _tracer.NoteResults(Results, Self);
+        if (IsInPlace && _before.Length > 0 && _tracer.Tensors.IsExternal(_before[0].Tensor))
+        {
+            _tracer.NoteChange();
+        }
+
+        var values = Lowered() ?? Opaque();
+        for (var i = 0; values is not null && i < Results.Length; i++)
+        {
+            _tracer.Tensors.Set(Results[i], values[i]);
+        }
+    }
+
+    /// <summary>The values of the results by operators; null where there are none that fit.</summary>
+    private IReadOnlyList<Value>? Lowered()
+    {
+        try
+        {
+            var values = _operation is not null ? EngineLowering.Lower(this, _operation) : LoweringTable.Lower(this);
+            var fits = values is not null && values.Count >= Results.Length && Results.Select(TensorType.Of).SequenceEqual(values.Take(Results.Length).Select(value => value.Type));
+            return fits ? values : null;
+        }
+        catch (GraphException)
+        {
+            return null; // the call stays a call
+        }
+    }
+
+    private Value[]? Opaque()
+    {
+        var tensors = new List<Tensor>();
+        var isRandom = LoweringTable.IsRandom(Method, Self, Arguments);
+        var op = OpaqueCall.Make(Method, Self, Arguments, tensors, IsInPlace, isRandom, Results.Length);
+        if (op is null)
+        {
+            _tracer.End($"{Method.DeclaringType!.Name}.{Method.Name} is given what cannot be kept", "give it tensors, numbers and texts");
+            return null;
+        }
+
+        _tracer.OpaqueCalls.Add($"{Method.DeclaringType!.Name}.{Method.Name} ({_tracer.Builder.Origin})");
+        Argument given = new ValuesArgument([.. tensors.Select(tensor => (Value?)Value(tensor))]);
+        var types = Results.Select(TensorType.Of).ToArray();
+        return [.. _tracer.Builder.Add(op, [given], types).Outputs];
+    }
+}

@@ -1,0 +1,101 @@
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs.Capture;
+
+/// <summary>A captured call: the graph that stands for all calls for which its guards hold.</summary>
+internal sealed class Specialization : IDisposable
+{
+    private readonly IExecutable _executable;
+    private readonly Tensor?[] _constants;
+    private readonly int[] _fresh;
+    private readonly Template _result;
+    private readonly int[] _holes;
+    private readonly bool[] _isDetached;
+    private readonly FieldEffect[] _fields;
+    private readonly DisposeEffect[] _frees;
+
+    /// <summary>A captured call.</summary>
+    /// <param name="guards">When it stands for a call.</param>
+    /// <param name="executable">What runs its graph.</param>
+    /// <param name="inputs">Where the graph's inputs are read.</param>
+    /// <param name="result">What is returned.</param>
+    /// <param name="holes">For each tensor of the result and of the effects: the output of the graph that it is, or, counted from -1 downwards, the input.</param>
+    /// <param name="isDetached">For each of them, whether no scope owns it.</param>
+    /// <param name="fields">Fields that get values.</param>
+    /// <param name="frees">Tensors that are freed.</param>
+    public Specialization(
+        GuardSet guards, IExecutable executable, IReadOnlyList<AccessPath> inputs, Template result, int[] holes, bool[] isDetached, FieldEffect[] fields, DisposeEffect[] frees)
+    {
+        (Guards, _executable, _result, _holes, _isDetached, _fields, _frees) = (guards, executable, result, holes, isDetached, fields, frees);
+        _constants = [.. executable.Graph.Inputs.Select((input, i) => input.Kind == GraphInputKind.Constant ? (Tensor?)inputs[i].Read([]) : null)];
+        _fresh = [.. Enumerable.Range(0, inputs.Count).Where(i => inputs[i].IsFresh)];
+    }
+
+    /// <summary>When it stands for a call.</summary>
+    public GuardSet Guards { get; }
+
+    /// <summary>The graph.</summary>
+    public Graph Graph => _executable.Graph;
+
+    /// <summary>What runs it.</summary>
+    public IExecutable Executable => _executable;
+
+    /// <summary>Runs a call if it stands for it.</summary>
+    public bool TryRun(object?[] arguments, out object? result)
+    {
+        var inputs = (Tensor[])_constants.Clone();
+        var holds = Guards.Holds(arguments, inputs);
+        try
+        {
+            result = holds ? Run(arguments, inputs) : null;
+            return holds;
+        }
+        finally
+        {
+            foreach (var i in _fresh)
+            {
+                inputs[i]?.Dispose();
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _executable.Dispose();
+        foreach (var constant in _constants)
+        {
+            constant?.Dispose();
+        }
+    }
+
+    private object? Run(object?[] arguments, Tensor[] inputs)
+    {
+        var outputs = _executable.Run(inputs);
+        Tensor At(int hole) => _holes[hole] >= 0 ? outputs[_holes[hole]] : inputs[-1 - _holes[hole]];
+        for (var i = 0; i < _isDetached.Length; i++)
+        {
+            if (_isDetached[i])
+            {
+                At(i).DetachFromDisposeScope();
+            }
+        }
+
+        foreach (var free in _frees)
+        {
+            free.Prepare(arguments);
+        }
+
+        foreach (var field in _fields)
+        {
+            field.Apply(arguments, At);
+        }
+
+        foreach (var free in _frees)
+        {
+            free.Apply(arguments, At);
+        }
+
+        return _result.Fill(At);
+    }
+}

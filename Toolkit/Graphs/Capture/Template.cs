@@ -1,0 +1,130 @@
+using System.Collections;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using Toolkit.Graphs.Il;
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs.Capture;
+
+/// <summary>An object with holes where its tensors were: what a call returns, leaves in a field, or is given.</summary>
+internal abstract class Template
+{
+    private static readonly FieldInfo _indexTensor = typeof(TensorIndex).GetField("tensor", BindingFlags.Instance | BindingFlags.NonPublic)!;
+
+    /// <summary>The object, with tensors in its holes.</summary>
+    public abstract object? Fill(Func<int, Tensor> tensors);
+
+    /// <summary>The tensor of an index, if it is one.</summary>
+    public static Tensor? TensorOf(TensorIndex index) => (Tensor?)_indexTensor.GetValue(index);
+
+    /// <summary>Takes an object apart.</summary>
+    /// <param name="value">The object.</param>
+    /// <param name="hole">Number of the hole for a tensor.</param>
+    /// <param name="isConstant">Whether an object may be kept as it is.</param>
+    /// <returns>Null where it holds what cannot be made again.</returns>
+    public static Template? Of(object? value, Func<Tensor, int> hole, Func<object, bool> isConstant)
+    {
+        switch (value)
+        {
+            case null or string or Type or Device or TorchSharp.Scalar:
+                return new Constant(value);
+            case Tensor tensor:
+                return new Hole(hole(tensor));
+            case not (ValueType or SpanValue) when isConstant(value):
+                return new Constant(value);
+            case TensorIndex index:
+                return TensorOf(index) is { } inner ? new Index(index, hole(inner)) : new Constant(value);
+            case SpanValue span:
+                return Of(span.ToArray(), hole, isConstant) is { } elements ? new Span(span.ElementType, elements) : null;
+            case Array { Rank: 1 } array:
+                return Parts(array, hole, isConstant) is { } parts ? new Sequence(array.GetType().GetElementType()!, parts, false) : null;
+            case ITuple tuple when value.GetType().IsGenericType:
+                return Parts(Enumerable.Range(0, tuple.Length).Select(i => tuple[i]), hole, isConstant) is { } items ? new TupleOf(value.GetType(), items) : null;
+            case IList list when value.GetType() is { IsGenericType: true } type && type.GetGenericTypeDefinition() == typeof(List<>):
+                return Parts(list, hole, isConstant) is { } entries ? new Sequence(type.GetGenericArguments()[0], entries, true) : null;
+            case IDictionary dictionary when value.GetType() is { IsGenericType: true } type && type.GetGenericTypeDefinition() == typeof(Dictionary<,>):
+                return Parts(dictionary.Values, hole, isConstant) is { } values ? new Map(type, [.. dictionary.Keys.Cast<object>()], values) : null;
+            default:
+                return value.GetType().IsPrimitive || value is Enum || isConstant(value) ? new Constant(value) : null;
+        }
+    }
+
+    private static Template[]? Parts(IEnumerable values, Func<Tensor, int> hole, Func<object, bool> isConstant)
+    {
+        var parts = values.Cast<object?>().Select(value => Of(value, hole, isConstant)).ToArray();
+        return Array.Exists(parts, part => part is null) ? null : parts!;
+    }
+
+    /// <summary>What stays.</summary>
+    private sealed class Constant(object? value) : Template
+    {
+        public override object? Fill(Func<int, Tensor> tensors) => value;
+    }
+
+    /// <summary>A tensor.</summary>
+    private sealed class Hole(int number) : Template
+    {
+        public override object? Fill(Func<int, Tensor> tensors) => tensors(number);
+    }
+
+    /// <summary>An index that is a tensor.</summary>
+    private sealed class Index(TensorIndex index, int number) : Template
+    {
+        public override object? Fill(Func<int, Tensor> tensors)
+        {
+            object copy = index;
+            _indexTensor.SetValue(copy, tensors(number));
+            return copy;
+        }
+    }
+
+    /// <summary>A span.</summary>
+    private sealed class Span(Type element, Template elements) : Template
+    {
+        public override object? Fill(Func<int, Tensor> tensors) => SpanValue.Of((Array)elements.Fill(tensors)!, element);
+    }
+
+    /// <summary>An array or a list.</summary>
+    private sealed class Sequence(Type element, Template[] parts, bool isList) : Template
+    {
+        public override object? Fill(Func<int, Tensor> tensors)
+        {
+            var array = Array.CreateInstance(element, parts.Length);
+            for (var i = 0; i < parts.Length; i++)
+            {
+                array.SetValue(parts[i].Fill(tensors), i);
+            }
+
+            return isList ? Activator.CreateInstance(typeof(List<>).MakeGenericType(element), array) : array;
+        }
+    }
+
+    /// <summary>A tuple of either kind.</summary>
+    private sealed class TupleOf(Type type, Template[] items) : Template
+    {
+        public override object? Fill(Func<int, Tensor> tensors) => Make(type, [.. items.Select(item => item.Fill(tensors))]);
+
+        private static object Make(Type type, object?[] values)
+        {
+            var own = type.GetGenericArguments().Length;
+            return values.Length == own && own < 8
+                ? Activator.CreateInstance(type, values)!
+                : Activator.CreateInstance(type, [.. values[..7], Make(type.GetGenericArguments()[7], values[7..])])!;
+        }
+    }
+
+    /// <summary>A dictionary.</summary>
+    private sealed class Map(Type type, object[] keys, Template[] values) : Template
+    {
+        public override object? Fill(Func<int, Tensor> tensors)
+        {
+            var dictionary = (IDictionary)Activator.CreateInstance(type)!;
+            for (var i = 0; i < keys.Length; i++)
+            {
+                dictionary[keys[i]] = values[i].Fill(tensors);
+            }
+
+            return dictionary;
+        }
+    }
+}

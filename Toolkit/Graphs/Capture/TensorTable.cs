@@ -1,0 +1,74 @@
+using System.Runtime.InteropServices;
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs.Capture;
+
+/// <summary>Which value of the graph each tensor of the program is, and where those come from that the program did not compute.</summary>
+internal sealed class TensorTable(GraphBuilder builder, Func<Tensor, AccessPath, string> name)
+{
+    private readonly Dictionary<Tensor, Value> _values = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<Tensor, (AccessPath Path, GraphInputKind Kind)> _sources = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<nint, Tensor> _byIdentity = [];
+    private readonly List<AccessPath> _inputs = [];
+
+    /// <summary>Where the inputs of the graph are read.</summary>
+    public IReadOnlyList<AccessPath> Inputs => _inputs;
+
+    /// <summary>Where a tensor comes from; null where the program computed it, or nobody knows.</summary>
+    public AccessPath? SourceOf(Tensor tensor) => _sources.TryGetValue(tensor, out var source) ? source.Path : null;
+
+    /// <summary>Whether a tensor comes from outside of the call.</summary>
+    public bool IsExternal(Tensor tensor) => _sources.ContainsKey(tensor);
+
+    /// <summary>Tells where a tensor comes from.</summary>
+    /// <returns>The path that it is known by already; null where it is new.</returns>
+    public AccessPath? AddSource(Tensor tensor, AccessPath path, GraphInputKind kind)
+    {
+        if (_sources.TryGetValue(tensor, out var known))
+        {
+            return known.Path;
+        }
+
+        _sources.Add(tensor, (path, kind));
+        return null;
+    }
+
+    /// <summary>The value of a tensor; null where nobody knows where it comes from.</summary>
+    public Value? Find(Tensor tensor)
+    {
+        if (_values.TryGetValue(tensor, out var value))
+        {
+            return value;
+        }
+
+        if (!_sources.TryGetValue(tensor, out var source))
+        {
+            return null;
+        }
+
+        // Another handle of a tensor that is an input already.
+        var identity = Marshal.ReadIntPtr(tensor.Handle);
+        if (_byIdentity.TryGetValue(identity, out var twin) && !twin.IsInvalid && _values.TryGetValue(twin, out var same))
+        {
+            _values[tensor] = same;
+            return same;
+        }
+
+        var input = builder.Input(TensorType.Of(tensor), source.Kind, name(tensor, source.Path));
+        _inputs.Add(source.Path);
+        _values[tensor] = input;
+        _byIdentity[identity] = tensor;
+        return input;
+    }
+
+    /// <summary>Says which value a tensor is from now on.</summary>
+    public void Set(Tensor tensor, Value value) => _values[tensor] = value;
+
+    /// <summary>A tensor that stays what it is.</summary>
+    public Value Constant(Tensor tensor)
+    {
+        var path = AccessPath.Object(tensor);
+        _sources[tensor] = (path, GraphInputKind.Constant);
+        return Find(tensor)!;
+    }
+}

@@ -1,0 +1,154 @@
+using System.Collections;
+using System.Reflection;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs.Capture;
+
+/// <content>Calls that .NET runs.</content>
+internal sealed partial class Tracer
+{
+    private readonly List<(Tensor Tensor, AccessPath Path)> _disposed = [];
+    private readonly HashSet<Tensor> _detached = new(ReferenceEqualityComparer.Instance);
+
+    /// <inheritdoc/>
+    public override void BeforeNative(MethodBase method, object? self, object?[] arguments)
+    {
+        if (!IsOpening || Classify(method) == Il.CallKind.Leaf)
+        {
+            return;
+        }
+
+        var type = method.DeclaringType!;
+        if (type.Assembly == TorchSharpApi.Assembly)
+        {
+            OfTorchSharp(method, type, self);
+        }
+        else if (type.Assembly == typeof(Tracer).Assembly)
+        {
+            End($"{type.Name}.{method.Name} is not captured", "call it outside of forward");
+        }
+        else if (HostApi.Break(method, self, arguments) is var (reason, advice))
+        {
+            End(reason, advice);
+        }
+
+        if (IsOpening)
+        {
+            Receiver(method, self, arguments);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void AfterNative(MethodBase method, object? self, object?[] arguments, object? result)
+    {
+        if (!IsOpening)
+        {
+            return;
+        }
+
+        if (self is nn.Module module && method is MethodInfo { IsSpecialName: true } getter && arguments.Length == 0 && _outer.Contains(module)
+            && !_seenGetters.Contains((module, getter)))
+        {
+            _seenGetters.Add((module, getter));
+            Watch(AccessPath.Getter(module, getter), result);
+        }
+
+        if (self is Tensor tensor)
+        {
+            Scope(method, tensor);
+        }
+    }
+
+    private static readonly MethodInfo _training = typeof(nn.Module).GetProperty(nameof(nn.Module.training))!.GetMethod!;
+    private readonly HashSet<(nn.Module, MethodInfo)> _seenGetters = [];
+
+    /// <summary>Tensors that no scope owns any more.</summary>
+    public IReadOnlySet<Tensor> Detached => _detached;
+
+    /// <summary>Tensors from outside that were freed.</summary>
+    public IReadOnlyList<(Tensor Tensor, AccessPath Path)> Disposed => _disposed;
+
+    private void WatchTraining(nn.Module module)
+    {
+        if (_seenGetters.Add((module, _training)))
+        {
+            Watch(AccessPath.Getter(module, _training), module.training);
+        }
+    }
+
+    private void Scope(MethodBase method, Tensor tensor)
+    {
+        switch (method.Name)
+        {
+            case "DetachFromDisposeScope" or "DetatchFromDisposeScope":
+                _detached.Add(tensor);
+                break;
+            case "MoveToOuterDisposeScope" or "MoveToOtherDisposeScope":
+                _detached.Remove(tensor);
+                break;
+            case "Dispose" when _tensors.SourceOf(tensor) is { } path:
+                _disposed.Add((tensor, path));
+                HasChangedOutside = true;
+                break;
+        }
+    }
+
+    private void OfTorchSharp(MethodBase method, Type type, object? self)
+    {
+        var name = method.Name;
+        if (name is "no_grad" or "enable_grad" or "set_grad_enabled" or "inference_mode" || (method.IsConstructor && type.Name is "AutoGradMode" or "InferenceMode"))
+        {
+            SwitchesGrad = true;
+        }
+        else if (name.Contains("seed", StringComparison.Ordinal) || name is "set_rng_state" or "set_default_dtype" or "set_default_device" or "set_num_threads" or "rand_float" or "randn_float"
+            || name.StartsWith("randint_", StringComparison.Ordinal))
+        {
+            End($"{type.Name}.{name}", "call it outside of forward");
+        }
+        else if (TorchSharpApi.IsModule(type) && method.IsConstructor)
+        {
+            End($"a {type.Name} is made", "make modules in the constructor");
+        }
+        else if (TorchSharpApi.IsModule(type) && name is "register_module" or "train" or "eval" or "load" or "save")
+        {
+            End($"{type.Name}.{name}", "call it outside of forward");
+        }
+        else if (self is Tensor tensor && name == "Dispose")
+        {
+            _ = _tensors.Find(tensor);
+        }
+    }
+
+    /// <summary>Objects from outside that a call works on: what they hold must stay the same, and must not be changed.</summary>
+    private void Receiver(MethodBase method, object? self, object?[] arguments)
+    {
+        if (self is not null && _outer.Contains(self) && !_created.Contains(self) && self is not (nn.Module or Tensor or Scalar or Device))
+        {
+            if (self is IEnumerable and not string)
+            {
+                if (HostApi.OnlyReads(method))
+                {
+                    WatchContents(self);
+                }
+                else
+                {
+                    HasChangedOutside = true;
+                    End($"{method.DeclaringType!.Name}.{method.Name} changes a collection that outlives the call", "keep what stays between calls in a tensor and use copy_");
+                }
+            }
+            else if (!HostApi.IsImmutable(self) && method.DeclaringType!.Assembly != TorchSharpApi.Assembly && method.DeclaringType != typeof(object) && !method.IsConstructor)
+            {
+                End($"{method.DeclaringType.Name}.{method.Name} may change between calls", "read it outside of forward");
+            }
+        }
+
+        foreach (var argument in arguments)
+        {
+            if (argument is IEnumerable and not string && _outer.Contains(argument) && !_created.Contains(argument))
+            {
+                WatchContents(argument);
+            }
+        }
+    }
+}

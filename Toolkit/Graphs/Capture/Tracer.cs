@@ -1,0 +1,154 @@
+using System.Reflection;
+using Toolkit.Graphs.Il;
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs.Capture;
+
+/// <summary>
+/// Watches one real call of a module: its operations become nodes, what it reads becomes guards, what it changes becomes effects. Where the graph must end the call goes
+/// on for real, unwatched.
+/// </summary>
+internal sealed partial class Tracer : Observer, IDisposable
+{
+    private readonly GraphBuilder _builder = new();
+    private readonly TensorTable _tensors;
+    private readonly List<Guard> _guards = [];
+    private readonly HashSet<object> _created = new(ReferenceEqualityComparer.Instance);
+    private readonly HashSet<object> _outer = new(ReferenceEqualityComparer.Instance);
+    private readonly ModuleNames _names;
+    private readonly bool _isWhole;
+    private Interpreter? _interpreter;
+
+    /// <summary>Watches calls of a module.</summary>
+    /// <param name="root">The module.</param>
+    /// <param name="isWhole">Whether a graph that ends early is an error.</param>
+    public Tracer(nn.Module root, bool isWhole)
+    {
+        (_isWhole, IsGradEnabled) = (isWhole, is_grad_enabled());
+        _names = new ModuleNames(root);
+        _tensors = new TensorTable(_builder, _names.NameOf);
+        _outer.Add(root);
+    }
+
+    /// <summary>Why the graph ended early; null where it did not.</summary>
+    public GraphBreak? Break { get; private set; }
+
+    /// <summary>Whether gradients were recorded when the call began.</summary>
+    public bool IsGradEnabled { get; }
+
+    /// <summary>Whether the call turned the recording of gradients on or off.</summary>
+    public bool SwitchesGrad { get; private set; }
+
+    /// <summary>Whether something outside was changed that cannot be taken back.</summary>
+    public bool HasChangedOutside { get; private set; }
+
+    /// <summary>Calls that are recorded as they are.</summary>
+    public List<string> OpaqueCalls { get; } = [];
+
+    /// <inheritdoc/>
+    public override bool IsOpening => Break is null;
+
+    /// <summary>What runs the call.</summary>
+    public Interpreter Interpreter => _interpreter ??= new Interpreter(this);
+
+    /// <summary>The guards so far.</summary>
+    public IReadOnlyList<Guard> Guards => _guards;
+
+    /// <summary>Which values tensors are.</summary>
+    public TensorTable Tensors => _tensors;
+
+    /// <summary>The graph so far.</summary>
+    public GraphBuilder Builder => _builder;
+
+    /// <summary>Ends the graph here.</summary>
+    /// <exception cref="GraphBreakException">The whole call was asked for.</exception>
+    public void End(string reason, string advice)
+    {
+        if (Break is not null)
+        {
+            return;
+        }
+
+        Break = new(reason, advice, Here());
+        if (_isWhole)
+        {
+            throw new GraphBreakException(Break);
+        }
+    }
+
+    /// <summary>Results of a call: whether gradients flow through them.</summary>
+    public void NoteResults(Tensor[] results, object? self)
+    {
+        RequiresGrad |= IsGradEnabled && (self is nn.Module || Array.Exists(results, result => result.requires_grad));
+        if (self is nn.Module module && _outer.Contains(module))
+        {
+            WatchTraining(module);
+        }
+    }
+
+    /// <summary>Something outside was changed in place.</summary>
+    public void NoteChange() => HasChangedOutside = true;
+
+    /// <inheritdoc/>
+    public override void Closed(MethodBase method, string reason) =>
+        End($"{method.DeclaringType?.Name}.{method.Name} cannot be followed: {reason}", "move it out of forward, or write it with tensor operations");
+
+    /// <inheritdoc/>
+    public override void Created(object value) => _created.Add(value);
+
+    /// <inheritdoc/>
+    public override void Entering(MethodBase method, StackValue[] arguments) =>
+        _names.Enter(method.IsStatic || method.Name is not ("forward" or "Forward" or "call") ? null : arguments[0].Reference as nn.Module);
+
+    /// <inheritdoc/>
+    public override void Leaving(MethodBase method) => _names.Leave();
+
+    /// <summary>Where the program stands.</summary>
+    public Origin Here()
+    {
+        var position = Interpreter.Position(method => method.Module.Assembly != TorchSharpApi.Assembly) ?? Interpreter.Position(_ => true);
+        if (position is not var (method, offset))
+        {
+            return new(_names.Current, "");
+        }
+
+        var type = method.DeclaringType;
+        while (type is { IsNested: true } && type.Name.StartsWith('<'))
+        {
+            type = type.DeclaringType;
+        }
+
+        var place = SourceMap.Find(method, offset);
+        return new(_names.Current, $"{type?.Name}.{PlainName(method)}", place?.File, place?.Line ?? 0);
+    }
+
+    /// <inheritdoc/>
+    protected override CallKind Decide(MethodBase method)
+    {
+        if (method.DeclaringType is not { } type)
+        {
+            return CallKind.Native;
+        }
+
+        if (type.Assembly == TorchSharpApi.Assembly)
+        {
+            return TorchSharpApi.Decide(method);
+        }
+
+        if (type.Assembly == typeof(Tracer).Assembly)
+        {
+            return method.IsDefined(typeof(Ops.GraphOperatorAttribute), false) ? CallKind.Leaf
+                : type.Namespace?.StartsWith("Toolkit.Graphs", StringComparison.Ordinal) == true && !TorchSharpApi.IsModule(type) ? CallKind.Native
+                : base.Decide(method);
+        }
+
+        return base.Decide(method);
+    }
+
+    /// <summary>A lambda or a local function is named after the method that it stands in.</summary>
+    private static string PlainName(MethodBase method)
+    {
+        var name = method.Name == "MoveNext" && method.DeclaringType is { } type && type.Name.StartsWith('<') ? type.Name : method.Name;
+        return name.StartsWith('<') && name.IndexOf('>') is > 1 and var end ? name[1..end] : name;
+    }
+}

@@ -1,0 +1,31 @@
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs;
+
+/// <summary>Compiles modules.</summary>
+public static class Compilation
+{
+    /// <summary>A module that runs as graphs of its operations. The module need not know of it; graphs are captured at the first calls, which are real ones.</summary>
+    /// <param name="module">The module.</param>
+    /// <param name="options">How it is compiled.</param>
+    public static CompiledModule<T, TResult> Compile<T, TResult>(this nn.Module<T, TResult> module, CompileOptions? options = null) => new(module, options ?? new());
+
+    /// <inheritdoc cref="Compile{T, TResult}(nn.Module{T, TResult}, CompileOptions)"/>
+    /// <param name="module">The module.</param>
+    /// <param name="example">An input to capture the first graph with: the module is called with it once, with all that the call does.</param>
+    /// <param name="options">How it is compiled.</param>
+    public static CompiledModule<T, TResult> Compile<T, TResult>(this nn.Module<T, TResult> module, T example, CompileOptions? options = null)
+    {
+        var compiled = module.Compile(options);
+        using var scope = NewDisposeScope();
+        compiled.forward(example);
+        return compiled;
+    }
+
+    /// <inheritdoc cref="Compile{T, TResult}(nn.Module{T, TResult}, CompileOptions)"/>
+    public static CompiledModule<T1, T2, TResult> Compile<T1, T2, TResult>(this nn.Module<T1, T2, TResult> module, CompileOptions? options = null) => new(module, options ?? new());
+
+    /// <inheritdoc cref="Compile{T, TResult}(nn.Module{T, TResult}, CompileOptions)"/>
+    public static CompiledModule<T1, T2, T3, TResult> Compile<T1, T2, T3, TResult>(this nn.Module<T1, T2, T3, TResult> module, CompileOptions? options = null) =>
+        new(module, options ?? new());
+}

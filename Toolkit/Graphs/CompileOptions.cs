@@ -1,0 +1,14 @@
+namespace Toolkit.Graphs;
+
+/// <summary>How a module is compiled.</summary>
+public sealed record CompileOptions
+{
+    /// <summary>Whether a module that cannot be captured whole is an error. Otherwise what can be captured is compiled and the rest runs as it is.</summary>
+    public bool FullGraph { get; init; }
+
+    /// <summary>How many graphs a module may have (for other shapes, types, modes) before further calls run as they are.</summary>
+    public int RecompileLimit { get; init; } = 8;
+
+    /// <summary>Makes a graph ready to run; default: <see cref="GraphInterpreter"/>. Calls that record gradients are always run operation by operation.</summary>
+    public Func<Graph, IExecutable>? Backend { get; init; }
+}

@@ -1,0 +1,53 @@
+using System.Collections.Immutable;
+
+namespace Toolkit.Graphs;
+
+/// <summary>What became of a compiled module so far.</summary>
+public sealed record CompileReport
+{
+    /// <summary>The graphs, in the order in which they were captured.</summary>
+    public required ImmutableArray<Graph> Graphs { get; init; }
+
+    /// <summary>Why graphs ended early.</summary>
+    public required ImmutableArray<GraphBreak> Breaks { get; init; }
+
+    /// <summary>Calls that no operator stands for; they run through TorchSharp in their place.</summary>
+    public required ImmutableArray<string> OpaqueCalls { get; init; }
+
+    /// <summary>Why further graphs were captured: for each the guard that did not hold.</summary>
+    public required ImmutableArray<string> Recompiles { get; init; }
+
+    /// <summary>Conditions that are checked at each call.</summary>
+    public required int Guards { get; init; }
+
+    /// <summary>Calls that a graph served.</summary>
+    public required long CompiledCalls { get; init; }
+
+    /// <summary>Calls that were captured while they ran.</summary>
+    public required long CapturedCalls { get; init; }
+
+    /// <summary>Calls that ran as they are.</summary>
+    public required long EagerCalls { get; init; }
+
+    /// <summary>As text, one line each.</summary>
+    public override string ToString() => string.Join('\n', Lines());
+
+    private IEnumerable<string> Lines()
+    {
+        yield return $"{Graphs.Length} graphs of {string.Join(", ", Graphs.Select(graph => graph.Nodes.Length))} nodes, {Guards} guards; calls: {CompiledCalls} compiled, {CapturedCalls} captured, {EagerCalls} as they are";
+        foreach (var graphBreak in Breaks)
+        {
+            yield return $"break: {graphBreak}";
+        }
+
+        foreach (var group in OpaqueCalls.GroupBy(call => call))
+        {
+            yield return $"opaque: {group.Key}{(group.Count() > 1 ? $" × {group.Count()}" : "")}";
+        }
+
+        foreach (var recompile in Recompiles)
+        {
+            yield return $"recompiled: {recompile}";
+        }
+    }
+}

@@ -1,0 +1,45 @@
+using Toolkit.Graphs.Capture;
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs;
+
+/// <summary>A module whose calls are served by graphs of its operations, captured from its first calls. It computes what the module computes, with the module's own parameters.</summary>
+public sealed class CompiledModule<T, TResult> : nn.Module<T, TResult>
+{
+    private readonly CallCache _cache;
+
+    internal CompiledModule(nn.Module<T, TResult> module, CompileOptions options)
+        : base(nameof(CompiledModule<,>))
+    {
+        Module = module;
+        _cache = new CallCache(module, typeof(nn.Module<T, TResult>).GetMethod(nameof(call))!, options);
+    }
+
+    /// <summary>The module.</summary>
+    public nn.Module<T, TResult> Module { get; }
+
+    /// <summary>The graph that was captured last.</summary>
+    /// <exception cref="InvalidOperationException">None was captured yet.</exception>
+    public Graph Graph => Executable.Graph;
+
+    /// <summary>What runs the graph that was captured last.</summary>
+    /// <exception cref="InvalidOperationException">None was captured yet.</exception>
+    public IExecutable Executable => _cache.Last?.Executable ?? throw new InvalidOperationException("there is no graph yet: call the module, or see Explain()");
+
+    /// <summary>What became of the calls so far.</summary>
+    public CompileReport Explain() => _cache.Report;
+
+    /// <inheritdoc/>
+    public override TResult forward(T input) => (TResult)_cache.Call([input])!;
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _cache.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+}

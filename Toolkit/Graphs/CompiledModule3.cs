@@ -1,0 +1,45 @@
+using Toolkit.Graphs.Capture;
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs;
+
+/// <inheritdoc cref="CompiledModule{T, TResult}"/>
+public sealed class CompiledModule<T1, T2, T3, TResult> : nn.Module<T1, T2, T3, TResult>
+{
+    private readonly CallCache _cache;
+
+    internal CompiledModule(nn.Module<T1, T2, T3, TResult> module, CompileOptions options)
+        : base(nameof(CompiledModule<,,,>))
+    {
+        Module = module;
+        _cache = new CallCache(module, typeof(nn.Module<T1, T2, T3, TResult>).GetMethod(nameof(call))!, options);
+    }
+
+    /// <summary>The module.</summary>
+    public nn.Module<T1, T2, T3, TResult> Module { get; }
+
+    /// <summary>The graph that was captured last.</summary>
+    /// <exception cref="InvalidOperationException">None was captured yet.</exception>
+    public Graph Graph => Executable.Graph;
+
+    /// <summary>What runs the graph that was captured last.</summary>
+    /// <exception cref="InvalidOperationException">None was captured yet.</exception>
+    public IExecutable Executable => _cache.Last?.Executable ?? throw new InvalidOperationException("there is no graph yet: call the module, or see Explain()");
+
+    /// <summary>What became of the calls so far.</summary>
+    public CompileReport Explain() => _cache.Report;
+
+    /// <inheritdoc/>
+    public override TResult forward(T1 input1, T2 input2, T3 input3) => (TResult)_cache.Call([input1, input2, input3])!;
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _cache.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+}

@@ -1,0 +1,57 @@
+using System.Reflection;
+
+namespace Toolkit.Graphs.Il;
+
+/// <summary>A call that is being interpreted: its variables, its stack, where it stands.</summary>
+internal sealed class Frame(MethodCode code, StackValue[] arguments)
+{
+    private StackValue[] _stack = new StackValue[8];
+    private int _depth;
+
+    public MethodCode Code => code;
+
+    public StackValue[] Arguments => arguments;
+
+    public StackValue[] Locals { get; } = [.. code.Locals.Select(StackValue.Default)];
+
+    /// <summary>Place of the instruction that is being executed.</summary>
+    public int Place { get; set; }
+
+    /// <summary>Place of the instruction after it; a jump changes it.</summary>
+    public int Next { get; set; }
+
+    /// <summary>Whether the method, or the filter of a handler, is done.</summary>
+    public bool IsDone { get; set; }
+
+    /// <summary>The type that the next call is constrained to.</summary>
+    public Type? Constraint { get; set; }
+
+    /// <summary>What is to be done when the handler that runs ends.</summary>
+    public Stack<Unwinding> Unwindings { get; } = [];
+
+    /// <summary>What each handler caught last.</summary>
+    public Dictionary<ExceptionHandlingClause, Exception> Caught { get; } = [];
+
+    public int Depth => _depth;
+
+    public void Push(StackValue value)
+    {
+        if (_depth == _stack.Length)
+        {
+            Array.Resize(ref _stack, 2 * _depth);
+        }
+
+        _stack[_depth++] = value;
+    }
+
+    public void Push(object? value, Type type) => Push(StackValue.From(value, type));
+
+    public StackValue Pop() => _stack[--_depth];
+
+    public StackValue Peek() => _stack[_depth - 1];
+
+    public void Clear() => _depth = 0;
+}
+
+/// <summary>Handlers that still have to run, and what comes after them: a place to go on at, or an exception to throw.</summary>
+internal sealed record Unwinding(Queue<int> Handlers, int Target, Exception? Exception, ExceptionHandlingClause? Catch);

@@ -1,0 +1,165 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+
+namespace Toolkit.Graphs.Il;
+
+/// <summary>Spans.</summary>
+internal static class SpanIntrinsics
+{
+    public static bool Try(MethodBase method, StackValue[] arguments, out StackValue result)
+    {
+        result = default;
+        var type = method.DeclaringType!;
+        if (SpanValue.IsSpan(type))
+        {
+            return method.IsStatic ? Static(method, type.GetGenericArguments()[0], arguments, out result) : Instance(method, arguments, out result);
+        }
+
+        if (type is { IsNested: true, Name: "Enumerator" } && (type.DeclaringType == typeof(Span<>) || type.DeclaringType == typeof(ReadOnlySpan<>)))
+        {
+            return Cursor(method, arguments, out result);
+        }
+
+        if (type == typeof(string) && method.Name == "op_Implicit")
+        {
+            result = Whole(((string?)arguments[0].Reference)?.ToCharArray(), typeof(char));
+            return true;
+        }
+
+        if (type == typeof(MemoryExtensions) && method.Name == "AsSpan" && arguments[0].Reference is Array or string && arguments.Skip(1).All(argument => argument.IsInteger))
+        {
+            var array = arguments[0].Reference as Array ?? ((string)arguments[0].Reference!).ToCharArray();
+            var whole = SpanValue.Of(array, array.GetType().GetElementType()!);
+            var start = arguments.Length > 1 ? arguments[1].Int32 : 0;
+            result = StackValue.Struct(whole.Slice(start, arguments.Length > 2 ? arguments[2].Int32 : whole.Length - start));
+            return true;
+        }
+
+        if (type == typeof(RuntimeHelpers) && method.Name == nameof(RuntimeHelpers.CreateSpan))
+        {
+            result = Constants((RuntimeFieldHandle)arguments[0].Reference!, ((MethodInfo)method).GetGenericArguments()[0]);
+            return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>A new span: of an array, of part of one, of stack memory, or of one value that is only read.</summary>
+    public static SpanValue Construct(Type type, StackValue[] arguments)
+    {
+        var element = type.GetGenericArguments()[0];
+        switch (arguments[0].Reference)
+        {
+            case StackMemory memory:
+                return memory.ToSpan(element, arguments[1].Int32);
+            case Location place when type.GetGenericTypeDefinition() == typeof(ReadOnlySpan<>):
+                var one = Array.CreateInstance(element, 1);
+                one.SetValue(place.Load().ToObject(element), 0);
+                return SpanValue.Of(one, element);
+            case Array or null when arguments[0].Kind == ValueKind.Object:
+                var whole = SpanValue.Of((Array?)arguments[0].Reference, element);
+                return arguments.Length == 1 ? whole : whole.Slice(arguments[1].Int32, arguments[2].Int32);
+            default:
+                throw new InterpreterException("a span over a pointer");
+        }
+    }
+
+    private static StackValue Whole(Array? array, Type element) => StackValue.Struct(SpanValue.Of(array, element));
+
+    private static bool Static(MethodBase method, Type element, StackValue[] arguments, out StackValue result)
+    {
+        result = method.Name switch
+        {
+            "op_Implicit" => arguments[0].Reference is SpanValue ? arguments[0] : Whole((Array?)arguments[0].Reference, element),
+            "get_Empty" => StackValue.Struct(new SpanValue(element)),
+            "op_Equality" or "op_Inequality" => throw new InterpreterException("identity of spans"),
+            _ => throw new InterpreterException($"Span.{method.Name}"),
+        };
+        return true;
+    }
+
+    private static bool Instance(MethodBase method, StackValue[] arguments, out StackValue result)
+    {
+        if (method.IsConstructor)
+        {
+            ((Location)arguments[0].Reference!).Store(StackValue.Struct(Construct(method.DeclaringType!, arguments[1..])));
+            result = default;
+            return true;
+        }
+
+        var span = (SpanValue)Intrinsics.Receiver(arguments[0])!;
+        switch (method.Name)
+        {
+            case "get_Length":
+                result = StackValue.Of(span.Length);
+                return true;
+            case "get_IsEmpty":
+                result = StackValue.Of(span.Length == 0);
+                return true;
+            case "get_Item":
+                result = StackValue.Address(span.ElementAt(arguments[1].Int32));
+                return true;
+            case "Slice":
+                var start = arguments[1].Int32;
+                result = StackValue.Struct(span.Slice(start, arguments.Length > 2 ? arguments[2].Int32 : span.Length - start));
+                return true;
+            case "ToArray":
+                result = StackValue.Object(span.ToArray());
+                return true;
+            case "GetEnumerator":
+                result = StackValue.Struct(new SpanCursor(span));
+                return true;
+            case "ToString":
+                result = StackValue.Object(span.ToString());
+                return true;
+            case "CopyTo":
+                Copy(span, (SpanValue)arguments[1].Reference!);
+                result = default;
+                return true;
+            case "Clear" or "Fill":
+                for (var i = 0; i < span.Length; i++)
+                {
+                    span.ElementAt(i).Store(method.Name == "Fill" ? arguments[1] : StackValue.Default(span.ElementType));
+                }
+
+                result = default;
+                return true;
+            default:
+                throw new InterpreterException($"Span.{method.Name}");
+        }
+    }
+
+    private static void Copy(SpanValue from, SpanValue to)
+    {
+        if (from.Length > to.Length)
+        {
+            throw new ArgumentException("Destination is too short.");
+        }
+
+        if (from.Length > 0)
+        {
+            Array.Copy(from.Array!, from.Offset, to.Array!, to.Offset, from.Length);
+        }
+    }
+
+    private static bool Cursor(MethodBase method, StackValue[] arguments, out StackValue result)
+    {
+        var cursor = (SpanCursor)Intrinsics.Receiver(arguments[0])!;
+        result = method.Name switch
+        {
+            "MoveNext" => StackValue.Of(cursor.MoveNext()),
+            "get_Current" => StackValue.Address(cursor.Current),
+            _ => throw new InterpreterException($"Span.Enumerator.{method.Name}"),
+        };
+        return true;
+    }
+
+    private static StackValue Constants(RuntimeFieldHandle handle, Type element)
+    {
+        var field = FieldInfo.GetFieldFromHandle(handle);
+        var bytes = field.FieldType.StructLayoutAttribute is { Size: > 0 } layout ? layout.Size : System.Runtime.InteropServices.Marshal.SizeOf(field.FieldType);
+        var array = Array.CreateInstance(element, bytes / System.Runtime.InteropServices.Marshal.SizeOf(element.IsEnum ? Enum.GetUnderlyingType(element) : element));
+        RuntimeHelpers.InitializeArray(array, handle);
+        return Whole(array, element);
+    }
+}
