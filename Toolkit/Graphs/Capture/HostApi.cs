@@ -19,7 +19,7 @@ internal static class HostApi
         [typeof(System.Diagnostics.Stopwatch)] = "measure outside of forward",
         [typeof(Environment)] = "read the environment outside of forward",
         [typeof(Guid)] = "make names outside of forward",
-        [typeof(Console)] = "write outside of forward: a compiled call would not write again",
+        [Type.GetType("System.Console, System.Console", throwOnError: true)!] = "write outside of forward: a compiled call would not write again",
         [typeof(Thread)] = "threads cannot be followed: let torch use them",
         [typeof(ThreadPool)] = "threads cannot be followed: let torch use them",
         [typeof(System.Threading.Tasks.Parallel)] = "threads cannot be followed: let torch use them",

@@ -52,7 +52,7 @@ internal abstract class Template
     private static Template[]? Parts(IEnumerable values, Func<Tensor, int> hole, Func<object, bool> isConstant)
     {
         var parts = values.Cast<object?>().Select(value => Of(value, hole, isConstant)).ToArray();
-        return Array.Exists(parts, part => part is null) ? null : parts!;
+        return Array.TrueForAll(parts, part => part is not null) ? [.. parts.OfType<Template>()] : null;
     }
 
     /// <summary>What stays.</summary>

@@ -18,7 +18,7 @@ internal static class ArgumentOf
 
         return parameter.Type.TrimEnd('?') switch
         {
-            "Tensor" => value is Tensor tensor ? call.Value(tensor) : null,
+            "Tensor" => value is Tensor tensor ? (Argument)call.Value(tensor) : null,
             "Tensor[]" => Tensors(call, value),
             "Scalar" => Number(value),
             "float" => Number(value) is IntegerArgument integer ? (Argument)(double)integer.Number : Number(value) as FloatArgument,
