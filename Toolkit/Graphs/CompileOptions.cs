@@ -1,3 +1,5 @@
+using Toolkit.Graphs.Cpu;
+
 namespace Toolkit.Graphs;
 
 /// <summary>How a module is compiled.</summary>
@@ -9,6 +11,9 @@ public sealed record CompileOptions
     /// <summary>How many graphs a module may have (for other shapes, types, modes) before further calls run as they are.</summary>
     public int RecompileLimit { get; init; } = 8;
 
-    /// <summary>Makes a graph ready to run; default: <see cref="GraphInterpreter"/>. Calls that record gradients are always run operation by operation.</summary>
+    /// <summary>Makes a graph ready to run; default: <see cref="CompiledGraph.Make"/>. Calls that record gradients are always run operation by operation.</summary>
     public Func<Graph, IExecutable>? Backend { get; init; }
+
+    /// <summary>How graphs are compiled for the CPU.</summary>
+    public CpuOptions? Cpu { get; init; }
 }

@@ -1,4 +1,5 @@
 using Toolkit.Graphs.Capture;
+using Toolkit.Graphs.Cpu;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs;
@@ -25,6 +26,10 @@ public sealed class CompiledModule<T1, T2, TResult> : nn.Module<T1, T2, TResult>
     /// <summary>What runs the graph that was captured last.</summary>
     /// <exception cref="InvalidOperationException">None was captured yet.</exception>
     public IExecutable Executable => _cache.Last?.Executable ?? throw new InvalidOperationException("there is no graph yet: call the module, or see Explain()");
+
+    /// <summary>The kernels of the graph that was captured last; none where it runs operation by operation.</summary>
+    /// <exception cref="InvalidOperationException">None was captured yet.</exception>
+    public IReadOnlyList<CpuKernelInfo> Kernels => (Executable as CompiledGraph)?.Kernels ?? [];
 
     /// <summary>What became of the calls so far.</summary>
     public CompileReport Explain() => _cache.Report;
