@@ -73,6 +73,16 @@ internal sealed class CallCache : IDisposable
         return CaptureRun.Eager(_method, _module, arguments);
     }
 
+    /// <summary>Measures the kernels of the graph that serves a call with these arguments.</summary>
+    /// <exception cref="InvalidOperationException">None does.</exception>
+    public void Profile(object?[] arguments, int runs)
+    {
+        if (!Array.Exists(_graphs, entry => entry.TryProfile(arguments, runs)))
+        {
+            throw new InvalidOperationException("no graph serves a call with these arguments: call the module with them first, see Explain()");
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
