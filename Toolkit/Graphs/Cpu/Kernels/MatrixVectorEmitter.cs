@@ -78,13 +78,13 @@ internal static class MatrixVectorEmitter
 
             for (var c = 0; c < together; c++)
             {
-                Pair(code, $"b{c}", $"w{c} + k", width, step, isShort);
+                Pair(code, $"q{c}", $"w{c} + k", width, step, isShort);
                 for (var m = 0; m < rows; m++)
                 {
-                    code.Line($"s{c}_{m} = Fma(b{c}, a{m}, s{c}_{m});");
+                    code.Line($"s{c}_{m} = Fma(q{c}, a{m}, s{c}_{m});");
                     if (step > width)
                     {
-                        code.Line($"t{c}_{m} = Fma(b{c}_, a{m}_, t{c}_{m});");
+                        code.Line($"t{c}_{m} = Fma(q{c}_, a{m}_, t{c}_{m});");
                     }
                 }
             }
@@ -101,10 +101,10 @@ internal static class MatrixVectorEmitter
 
                 for (var c = 0; c < together; c++)
                 {
-                    code.Line($"var b{c} = Load(w{c} + k, count);");
+                    code.Line($"var q{c} = Load(w{c} + k, count);");
                     for (var m = 0; m < rows; m++)
                     {
-                        code.Line($"s{c}_{m} = Fma(b{c}, a{m}, s{c}_{m});");
+                        code.Line($"s{c}_{m} = Fma(q{c}, a{m}, s{c}_{m});");
                     }
                 }
             });
