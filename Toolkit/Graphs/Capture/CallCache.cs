@@ -50,8 +50,10 @@ internal sealed class CallCache : IDisposable
     }
 
     /// <summary>Calls the module.</summary>
+    /// <exception cref="OperationCanceledException">The host asks for an end.</exception>
     public object? Call(object?[] arguments)
     {
+        Interruption.ThrowIfRequested(); // loops of the module, which asked, are unrolled
         foreach (var entry in _graphs)
         {
             if (entry.TryRun(arguments, out var result))
@@ -71,6 +73,16 @@ internal sealed class CallCache : IDisposable
 
         Interlocked.Increment(ref _eager);
         return CaptureRun.Eager(_method, _module, arguments);
+    }
+
+    /// <summary>Measures the kernels of the graph that serves a call with these arguments.</summary>
+    /// <exception cref="InvalidOperationException">None does.</exception>
+    public void Profile(object?[] arguments, int runs)
+    {
+        if (!Array.Exists(_graphs, entry => entry.TryProfile(arguments, runs)))
+        {
+            throw new InvalidOperationException("no graph serves a call with these arguments: call the module with them first, see Explain()");
+        }
     }
 
     /// <inheritdoc/>
