@@ -51,8 +51,10 @@ internal sealed class CallCache : IDisposable
     }
 
     /// <summary>Calls the module.</summary>
+    /// <exception cref="OperationCanceledException">The host asks for an end.</exception>
     public object? Call(object?[] arguments)
     {
+        Interruption.ThrowIfRequested(); // loops of the module, which asked, are unrolled
         foreach (var entry in _graphs)
         {
             if (entry.TryRun(arguments, out var result))

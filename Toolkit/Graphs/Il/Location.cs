@@ -115,6 +115,9 @@ internal sealed class BoxLocation(object box) : Location
 {
     public override Type Type => box.GetType();
 
+    /// <summary>The box.</summary>
+    public object Box => box;
+
     public override StackValue Load() => StackValue.From(Type.IsPrimitive || Type.IsEnum ? box : ObjectCopy.Of(box), Type);
 
     public override void Store(StackValue value) => ObjectCopy.Into(value.ToObject(Type) ?? throw new NullReferenceException(), box);
