@@ -61,7 +61,10 @@ public static class DispatcherCapture
         try
         {
             var dispatcher = Dispatcher.Register(symbols);
-            return DispatcherSelfTest.Run(dispatcher) is { } difference ? (null, $"the self-test failed: {difference}") : (dispatcher, null);
+            using var generator = TorchSharp.torch.get_rng_state();
+            var difference = DispatcherSelfTest.Run(dispatcher);
+            TorchSharp.torch.set_rng_state(generator);
+            return difference is null ? (dispatcher, null) : (null, $"the self-test failed: {difference}");
         }
         catch (Exception problem) when (problem is not OutOfMemoryException)
         {

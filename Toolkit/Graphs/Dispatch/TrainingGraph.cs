@@ -120,6 +120,7 @@ internal sealed class TrainingGraph : IExecutable
         }
         catch (Exception problem) when (problem is not OutOfMemoryException)
         {
+            if (Environment.GetEnvironmentVariable("TKD") is not null) { File.AppendAllText("/tmp/tkd.txt", problem + "\n\n"); }
             // Whatever the call itself throws, it throws again when it runs operation by operation.
             Drop(problem.Message.Split('\n')[0]);
         }
