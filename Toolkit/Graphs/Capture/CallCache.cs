@@ -22,7 +22,14 @@ internal sealed class CallCache : IDisposable
     /// <param name="module">The module.</param>
     /// <param name="method">The method that is called.</param>
     /// <param name="options">How it is compiled.</param>
-    public CallCache(nn.Module module, MethodInfo method, CompileOptions options) => (_module, _method, _options) = (module, method, options);
+    public CallCache(nn.Module module, MethodInfo method, CompileOptions options)
+    {
+        (_module, _method, _options) = (module, method, options);
+        if (options.Backend is null)
+        {
+            Cpu.CpuBackend.WarmUpFor(module.GetType().AssemblyQualifiedName!, options.Cpu ?? new());
+        }
+    }
 
     /// <summary>The graph that was captured last; null before there is one.</summary>
     public Specialization? Last => _graphs.LastOrDefault();
@@ -111,6 +118,7 @@ internal sealed class CallCache : IDisposable
         if (run.Specialization is { } made)
         {
             _graphs = [.. _graphs, made];
+            Cpu.CpuBackend.Remember(_module.GetType().AssemblyQualifiedName!, _options.Cpu ?? new());
         }
         else if (run.BreakGuards is { } guards)
         {
