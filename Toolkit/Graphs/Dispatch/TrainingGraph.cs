@@ -22,6 +22,7 @@ internal sealed class TrainingGraph : IExecutable
     private TrainingVariant? _variant;
     private readonly List<TrainingVariant> _all = [];
     private int _recorded;
+    private string _note = "";
 
     /// <summary>For a captured graph.</summary>
     /// <param name="graph">The graph.</param>
@@ -71,7 +72,7 @@ internal sealed class TrainingGraph : IExecutable
 
     /// <summary>One line.</summary>
     public override string ToString() => _variant is { } variant
-        ? $"trained by a forward graph of {variant.Partition.Forward.Nodes.Length} nodes and a backward graph of {variant.Partition.Backward.Nodes.Length}, {variant.Partition.SavedBytes} bytes kept between them"
+        ? $"trained by a forward graph of {variant.Partition.Forward.Nodes.Length} nodes and a backward graph of {variant.Partition.Backward.Nodes.Length}, {variant.Partition.SavedBytes} bytes kept between them{_note}"
         : WhyNot is { } reason ? $"trained operation by operation: {reason}" : "not trained yet";
 
     /// <summary>Whether the modules of native code hold what they held, as trainable as it was.</summary>
@@ -96,7 +97,7 @@ internal sealed class TrainingGraph : IExecutable
     private void Renew(Tensor[] inputs)
     {
         // A backward pass through the one before may still come: it stays.
-        _variant = null;
+        (_variant, _note) = (null, "");
         if (_recorded++ > 0)
         {
             _natives = [.. _modules.Select(module => new NativeParameters(module))];
@@ -126,16 +127,35 @@ internal sealed class TrainingGraph : IExecutable
         }
     }
 
+    /// <summary>By the back end; where that does badly, by libtorch's own kernels, one after the other.</summary>
     private TrainingVariant Compile(JointRecording recording, string[] paths)
     {
-        var variant = new TrainingVariant(recording, paths, _backEnd);
-        if (TrainingTrial.Difference(variant, recording, _held) is { } difference)
+        try
+        {
+            return Tried(recording, paths, _backEnd);
+        }
+        catch (Exception problem) when (problem is not OutOfMemoryException)
+        {
+            var variant = Tried(recording, paths, graph => new DispatcherExecutor(graph));
+            _note = $", by libtorch's kernels: {problem.Message.Split('\n')[0]}";
+            return variant;
+        }
+    }
+
+    private TrainingVariant Tried(JointRecording recording, string[] paths, Func<Graph, IExecutable> backEnd)
+    {
+        var variant = new TrainingVariant(recording, paths, backEnd);
+        try
+        {
+            return TrainingTrial.Difference(variant, recording, _held) is { } difference
+                ? throw new GraphException($"a trial of the compiled graphs differs from eager: {difference}")
+                : variant;
+        }
+        catch
         {
             variant.Dispose();
-            throw new GraphException($"a trial of the compiled graphs differs from eager: {difference}");
+            throw;
         }
-
-        return variant;
     }
 
     private void Drop(string reason)
