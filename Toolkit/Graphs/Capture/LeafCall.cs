@@ -52,6 +52,10 @@ internal sealed partial class LeafCall
     /// <summary>The table of an embedding, read from the module at each call.</summary>
     public Value WeightOf(TorchSharp.Modules.Embedding module) => _tracer.Parameter(module, typeof(TorchSharp.Modules.Embedding).GetProperty("weight")!.GetMethod!);
 
+    /// <summary>A parameter of a module that a property gives, read from it at each call; null where it has none.</summary>
+    public Value? ParameterOf(nn.Module module, string property) =>
+        module.GetType().GetProperty(property)!.GetMethod! is var getter && getter.Invoke(module, null) is not null ? _tracer.Parameter(module, getter) : null;
+
     /// <summary>Makes nodes of it, now that it was run.</summary>
     public void Record(object? result)
     {

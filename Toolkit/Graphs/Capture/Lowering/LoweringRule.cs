@@ -81,8 +81,8 @@ internal sealed class LoweringRule
 
         if (!text.StartsWith('$'))
         {
-            return long.TryParse(text, CultureInfo.InvariantCulture, out var integer) ? integer
-                : double.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number
+            return long.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number
+                : double.TryParse(text, CultureInfo.InvariantCulture, out var real) ? real
                 : bool.TryParse(text, out var flag) ? flag : (Argument)text;
         }
 
