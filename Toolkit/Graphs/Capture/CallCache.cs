@@ -27,6 +27,16 @@ internal sealed class CallCache : IDisposable
     /// <summary>The graph that was captured last; null before there is one.</summary>
     public Specialization? Last => _graphs.LastOrDefault();
 
+    /// <summary>Saves the captured calls.</summary>
+    /// <exception cref="CompiledArtifactException">There are none, or they cannot be saved.</exception>
+    public void Save(string path, ArtifactOptions? options)
+    {
+        lock (_lock)
+        {
+            ArtifactSaver.Save(path, _module, _graphs, _options.Cpu, options ?? new());
+        }
+    }
+
     /// <summary>What became of it so far.</summary>
     public CompileReport Report
     {

@@ -27,6 +27,7 @@ internal sealed class Specialization : IDisposable
         GuardSet guards, IExecutable executable, IReadOnlyList<AccessPath> inputs, Template result, int[] holes, bool[] isDetached, FieldEffect[] fields, DisposeEffect[] frees)
     {
         (Guards, _executable, _result, _holes, _isDetached, _fields, _frees) = (guards, executable, result, holes, isDetached, fields, frees);
+        Inputs = inputs;
         _constants = [.. executable.Graph.Inputs.Select((input, i) => input.Kind == GraphInputKind.Constant ? (Tensor?)inputs[i].Read([]) : null)];
         _fresh = [.. Enumerable.Range(0, inputs.Count).Where(i => inputs[i].IsFresh)];
     }
@@ -39,6 +40,21 @@ internal sealed class Specialization : IDisposable
 
     /// <summary>What runs it.</summary>
     public IExecutable Executable => _executable;
+
+    /// <summary>Where the graph's inputs are read.</summary>
+    public IReadOnlyList<AccessPath> Inputs { get; }
+
+    /// <summary>What is returned.</summary>
+    public Template Result => _result;
+
+    /// <summary>For each tensor of the result and of the effects: the output of the graph that it is, or, counted from -1 downwards, the input.</summary>
+    public IReadOnlyList<int> Holes => _holes;
+
+    /// <summary>Fields that get values.</summary>
+    public IReadOnlyList<FieldEffect> Fields => _fields;
+
+    /// <summary>Tensors that are freed.</summary>
+    public IReadOnlyList<DisposeEffect> Frees => _frees;
 
     /// <summary>Runs a call if it stands for it.</summary>
     public bool TryRun(object?[] arguments, out object? result)
