@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Graphs;
 
 /// <summary>A module whose calls are served by graphs of its operations, captured from its first calls. It computes what the module computes, with the module's own parameters.</summary>
-public sealed class CompiledModule<T, TResult> : nn.Module<T, TResult>, ICompiledModule
+public sealed partial class CompiledModule<T, TResult> : nn.Module<T, TResult>, ICompiledModule
 {
     private readonly CallCache _cache;
 
@@ -36,6 +36,9 @@ public sealed class CompiledModule<T, TResult> : nn.Module<T, TResult>, ICompile
 
     /// <inheritdoc/>
     public void Save(string path, ArtifactOptions? options = null) => _cache.Save(path, options);
+
+    /// <inheritdoc/>
+    public void ExportOnnx(string path) => _cache.ExportOnnx(path);
 
     /// <summary>
     /// Measures the kernels of the graph that serves such a call, each by itself: <see cref="CpuKernelInfo.Time"/> is there afterwards. The graph runs for real: what it changes in

@@ -26,6 +26,12 @@ public interface ICompiledModule
     /// <exception cref="CompiledArtifactException">Nothing was captured, or something cannot be saved; the message says what.</exception>
     void Save(string path, ArtifactOptions? options = null);
 
+    /// <summary>Writes the graph that was captured last as an ONNX model (opset 18), with the module's weights inside and under their own names.</summary>
+    /// <param name="path">The file; its folder must exist.</param>
+    /// <exception cref="CompiledArtifactException">Nothing was captured for the module as it is now.</exception>
+    /// <exception cref="GraphException">Some operators have no counterpart in ONNX (the message lists them), or the graph changes its inputs.</exception>
+    void ExportOnnx(string path);
+
     /// <summary>What became of the calls so far.</summary>
     CompileReport Explain();
 }

@@ -22,7 +22,14 @@ internal sealed class CallCache : IDisposable
     /// <param name="module">The module.</param>
     /// <param name="method">The method that is called.</param>
     /// <param name="options">How it is compiled.</param>
-    public CallCache(nn.Module module, MethodInfo method, CompileOptions options) => (_module, _method, _options) = (module, method, options);
+    public CallCache(nn.Module module, MethodInfo method, CompileOptions options)
+    {
+        (_module, _method, _options) = (module, method, options);
+        if (options.Backend is null)
+        {
+            Cpu.CpuBackend.WarmUpFor(module.GetType().AssemblyQualifiedName!, options.Cpu ?? new());
+        }
+    }
 
     /// <summary>The graph that was captured last; null before there is one.</summary>
     public Specialization? Last => _graphs.LastOrDefault();
@@ -34,6 +41,36 @@ internal sealed class CallCache : IDisposable
         lock (_lock)
         {
             ArtifactSaver.Save(path, _module, _graphs, _options.Cpu, options ?? new());
+        }
+    }
+
+    /// <summary>Writes the graph that was captured last as an ONNX model.</summary>
+    public void ExportOnnx(string path)
+    {
+        lock (_lock)
+        {
+            var choice = ArtifactChoice.Of(_module, _graphs)[^1];
+            var inputs = choice.Captured.Inputs;
+            var fresh = new List<Tensor>();
+            try
+            {
+                OnnxExporter.Export(choice.Captured.Graph, path, Weight, i => choice.Arguments[choice.PlaceOf(inputs[i])].Name);
+            }
+            finally
+            {
+                fresh.ForEach(tensor => tensor.Dispose());
+            }
+
+            Tensor? Weight(int i)
+            {
+                var tensor = inputs[i].IsArgument ? null : (Tensor?)inputs[i].Read([]);
+                if (tensor is not null && inputs[i].IsFresh)
+                {
+                    fresh.Add(tensor);
+                }
+
+                return tensor;
+            }
         }
     }
 
@@ -120,6 +157,7 @@ internal sealed class CallCache : IDisposable
         if (run.Specialization is { } made)
         {
             _graphs = [.. _graphs, made];
+            Cpu.CpuBackend.Remember(_module.GetType().AssemblyQualifiedName!, _options.Cpu ?? new());
         }
         else if (run.BreakGuards is { } guards)
         {
