@@ -54,7 +54,7 @@ internal sealed class CallCache : IDisposable
             var fresh = new List<Tensor>();
             try
             {
-                OnnxExporter.Export(choice.Captured.Graph, path, Weight, i => choice.Arguments[choice.PlaceOf(inputs[i])].Name);
+                OnnxExporter.Export(choice.Captured.ResultGraph, path, Weight, i => choice.Arguments[choice.PlaceOf(inputs[i])].Name);
             }
             finally
             {
@@ -145,13 +145,15 @@ internal sealed class CallCache : IDisposable
 
     private object? Capture(object?[] arguments)
     {
-        if (_graphs.Length > 0)
-        {
-            _recompiles.Add(_graphs[^1].Guards.Failure(arguments) ?? "another graph is needed");
-        }
-
+        // The call may change what the guards look at.
+        var why = _graphs.Length > 0 ? _graphs[^1].Guards.Failure(arguments) ?? "another graph is needed" : null;
         var run = new CaptureRun(_module, _method, _options);
         var result = run.Call(arguments);
+        if (why is not null)
+        {
+            _recompiles.Add(why);
+        }
+
         _captured++;
         _opaque.AddRange(run.OpaqueCalls);
         if (run.Specialization is { } made)

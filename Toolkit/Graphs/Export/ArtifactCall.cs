@@ -10,13 +10,14 @@ internal sealed class ArtifactCall : IDisposable
     private readonly TensorType[] _types;
     private readonly (int Argument, Tensor? Weight)[] _inputs;
     private readonly Template _result;
+    private readonly GraphInterpreter?[] _views;
     private readonly HashSet<int> _returned;
 
     /// <summary>A graph with its weights.</summary>
-    public ArtifactCall(ArtifactManifest.GraphPart part, TensorType[] types, (int Argument, Tensor? Weight)[] inputs, Template result, CompiledGraph executable)
+    public ArtifactCall(ArtifactManifest.GraphPart part, TensorType[] types, (int Argument, Tensor? Weight)[] inputs, Template result, GraphInterpreter?[] views, CompiledGraph executable)
     {
-        (_part, _types, _inputs, _result, Executable) = (part, types, inputs, result, executable);
-        _returned = [.. part.Result.Holes.Select(hole => part.Holes[hole])];
+        (_part, _types, _inputs, _result, _views, Executable) = (part, types, inputs, result, views, executable);
+        _returned = [.. part.Result.Holes.Where(hole => views[hole] is null).Select(hole => part.Holes[hole])];
     }
 
     /// <summary>What runs it.</summary>
@@ -55,30 +56,36 @@ internal sealed class ArtifactCall : IDisposable
         }
 
         var outputs = Executable.Run(inputs);
+        var tensors = new Tensor?[_part.Holes.Count];
+        foreach (var hole in _part.Result.Holes)
+        {
+            tensors[hole] ??= Result(hole, inputs, outputs);
+        }
+
         for (var i = 0; i < outputs.Length; i++)
         {
             if (!_returned.Contains(i))
             {
-                outputs[i].Dispose();
+                outputs[i].Dispose(); // only views of it are given away
             }
         }
 
-        // What is returned is the caller's: a weight gets a handle of its own.
-        var aliases = new Dictionary<int, Tensor>();
-        return _result.Fill(hole =>
-        {
-            var place = _part.Holes[hole];
-            if (place >= 0)
-            {
-                return outputs[place];
-            }
-
-            return _inputs[-1 - place].Weight is null ? inputs[-1 - place]
-                : aliases.TryGetValue(place, out var alias) ? alias
-                : aliases[place] = inputs[-1 - place].alias();
-        });
+        return _result.Fill(hole => tensors[hole]!);
     }
 
     /// <inheritdoc/>
     public void Dispose() => Executable.Dispose();
+
+    private Tensor Result(int hole, Tensor[] inputs, Tensor[] outputs)
+    {
+        var place = _part.Holes[hole];
+        var root = place >= 0 ? outputs[place] : inputs[-1 - place];
+        if (_views[hole] is { } view)
+        {
+            return view.Run([root])[0];
+        }
+
+        // What is returned is the caller's: a weight gets a handle of its own.
+        return place < 0 && _inputs[-1 - place].Weight is not null ? root.alias() : root;
+    }
 }

@@ -149,7 +149,24 @@ internal sealed class ArtifactLoader : IDisposable
             throw new InvalidDataException($"what {part.Text} returns or takes is not in it");
         }
 
-        return new(part, types, inputs, Template.From(part.Result), CompiledGraph.Make(graph, _options));
+        return new(part, types, inputs, Template.From(part.Result), Views(part, graph), CompiledGraph.Make(graph, _options));
+    }
+
+    private static GraphInterpreter?[] Views(ArtifactManifest.GraphPart part, Graph graph)
+    {
+        if (part.Views.Count != part.Holes.Count)
+        {
+            throw new InvalidDataException($"{part.Text} returns {part.Holes.Count} tensors and {part.Views.Count} views are described");
+        }
+
+        return [.. part.Views.Select((text, i) =>
+        {
+            var view = text is null ? null : new GraphInterpreter(Graph.Parse(text));
+            var root = part.Holes[i] >= 0 ? graph.Outputs[part.Holes[i]] : graph.Inputs[-1 - part.Holes[i]];
+            return view is null || (view.Graph.Inputs.Length == 1 && view.Graph.Outputs.Length == 1 && view.Graph.Inputs[0].Type == root.Type)
+                ? view
+                : throw new InvalidDataException($"a view that {part.Text} returns is of something else");
+        })];
     }
 
     /// <summary>A weight on its device; shared by all graphs that read it.</summary>

@@ -40,9 +40,10 @@ internal sealed record ArtifactManifest
     /// <param name="Inputs">What each input of the graph is.</param>
     /// <param name="Result">What is returned.</param>
     /// <param name="Holes">For each tensor of it: the output of the graph, or, counted from -1 downwards, the input.</param>
+    /// <param name="Views">For each of them the text of a graph that takes the view of that which it is; null for none.</param>
     /// <param name="Guards">When the graph stood for a call, for people.</param>
     public sealed record GraphPart(
-        string Text, IReadOnlyList<ArgumentPart> Arguments, IReadOnlyList<InputPart> Inputs, ResultPart Result, IReadOnlyList<int> Holes, IReadOnlyList<string> Guards);
+        string Text, IReadOnlyList<ArgumentPart> Arguments, IReadOnlyList<InputPart> Inputs, ResultPart Result, IReadOnlyList<int> Holes, IReadOnlyList<string?> Views, IReadOnlyList<string> Guards);
 
     /// <summary>A tensor of the call.</summary>
     public sealed record ArgumentPart(string Name, string DType, IReadOnlyList<long> Shape, string Device, int? SameAs = null);

@@ -91,7 +91,20 @@ internal sealed class ArtifactSaver
         var text = FormattableString.Invariant($"graphs/{number}.txt");
         _entries.Add((text, file => file.Write(Encoding.UTF8.GetBytes(graph.ToText()))));
         AddKernels(captured);
-        return new(text, choice.Arguments, inputs, captured.Result.Describe(), captured.Holes, [.. captured.Guards.Guards.Select(guard => guard.ToString()!)]);
+        return new(text, choice.Arguments, inputs, captured.Result.Describe(), captured.Holes, [.. captured.Views.Select((views, i) => ViewText(graph, captured.Holes[i], views))], [.. captured.Guards.Guards.Select(guard => guard.ToString()!)]);
+    }
+
+    /// <summary>A view as a graph of its own.</summary>
+    private static string? ViewText(Graph graph, int hole, ResultViews? views)
+    {
+        if (views is null)
+        {
+            return null;
+        }
+
+        var builder = new GraphBuilder();
+        var root = builder.Input((hole >= 0 ? graph.Outputs[hole] : graph.Inputs[-1 - hole]).Type, GraphInputKind.Argument, "root");
+        return builder.Build([views.Apply(builder, root)]).ToText();
     }
 
     private void AddKernels(Specialization captured)
