@@ -100,7 +100,7 @@ public sealed class ReductionKernelTests
     private static Graph Make(string name, ScalarType type, long[] shape, long[] dims)
     {
         var g = new GraphBuilder();
-        var x = g.Input(new(type, shape), GraphInputKind.Argument, "x");
+        var x = g.Input(new(type, Shape.Create(shape)), GraphInputKind.Argument, "x");
         var scaled = g.Add("aten::mul.Scalar", x, 1.5);
         var reduced = name switch
         {
