@@ -41,7 +41,7 @@ public sealed class CpuRandomGraphTests
         using var scope = NewDisposeScope();
         using var generator = new Generator((ulong)seed);
         var inputs = executable.Graph.Inputs.Select(input => randn(input.Type.Shape.ToArray(), ScalarType.Float32, generator: generator).to(input.Type.DType)).ToArray();
-        if (seed % 20 == 0)
+        if (seed % 100 == 0)
         {
             // The same values, lying otherwise: a program of its own, compiled by itself.
             inputs = [.. inputs.Select(input => input.dim() > 1 ? input.transpose(0, -1).contiguous().transpose(0, -1) : input)];
