@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Graphs.Capture;
 
 /// <summary>A call of TorchSharp, or of an operation of the engine, that becomes nodes of the graph.</summary>
-internal sealed class LeafCall
+internal sealed partial class LeafCall
 {
     private readonly Tracer _tracer;
     private readonly string? _operation;
@@ -105,7 +105,12 @@ internal sealed class LeafCall
             return null;
         }
 
-        _tracer.OpaqueCalls.Add($"{Method.DeclaringType!.Name}.{Method.Name} ({_tracer.Builder.Origin})");
+        if (Self is TorchSharp.torch.nn.Module module)
+        {
+            _tracer.NoteNative(module);
+        }
+
+        _tracer.OpaqueCalls.Add($"{Method.DeclaringType!.Name}.{Method.Name} ({_tracer.Builder.Origin}){(_whyOpaque is null ? "" : $": {_whyOpaque}")}");
         Argument given = new ValuesArgument([.. tensors.Select(tensor => (Value?)Value(tensor))]);
         var types = Results.Select(TensorType.Of).ToArray();
         return [.. _tracer.Builder.Add(op, [given], types).Outputs];

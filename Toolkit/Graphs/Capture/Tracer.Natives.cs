@@ -29,6 +29,10 @@ internal sealed partial class Tracer
         {
             OfTorchSharp(method, type, self);
         }
+        else if (type == typeof(Interruption))
+        {
+            HeedsInterruption = true;
+        }
         else if (type.Assembly == typeof(Tracer).Assembly)
         {
             End($"{type.Name}.{method.Name} is not captured", "call it outside of forward");
@@ -67,6 +71,9 @@ internal sealed partial class Tracer
 
     private static readonly MethodInfo _training = typeof(nn.Module).GetProperty(nameof(nn.Module.training))!.GetMethod!;
     private readonly HashSet<(nn.Module, MethodInfo)> _seenGetters = [];
+
+    /// <summary>Whether the call asks if it should end: a compiled call asks too.</summary>
+    public bool HeedsInterruption { get; private set; }
 
     /// <summary>Tensors that no scope owns any more.</summary>
     public IReadOnlySet<Tensor> Detached => _detached;
@@ -111,7 +118,7 @@ internal sealed partial class Tracer
         {
             End($"{type.Name}.{name}", "call it outside of forward");
         }
-        else if (TorchSharpApi.IsModule(type) && method.IsConstructor)
+        else if (typeof(nn.Module).IsAssignableFrom(type) && method.IsConstructor)
         {
             End($"a {type.Name} is made", "make modules in the constructor");
         }

@@ -142,7 +142,8 @@ internal sealed partial class Tracer : Observer, IDisposable
 
         if (type.Assembly == typeof(Tracer).Assembly)
         {
-            return method.IsDefined(typeof(Ops.GraphOperatorAttribute), false) ? CallKind.Leaf
+            return type == typeof(Interruption) ? CallKind.Native
+                : method.IsDefined(typeof(Ops.GraphOperatorAttribute), false) ? CallKind.Leaf
                 : type.Namespace?.StartsWith("Toolkit.Graphs", StringComparison.Ordinal) == true && !TorchSharpApi.IsModule(type) ? CallKind.Native
                 : base.Decide(method);
         }

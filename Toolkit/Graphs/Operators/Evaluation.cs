@@ -41,6 +41,9 @@ internal sealed class Evaluation(OperatorCall call, Tensor[] tensors) : IDisposa
     /// <summary>A number.</summary>
     public Scalar Number(double number) => Keep(number.ToScalar());
 
+    /// <summary>A whole number, which leaves integers what they are.</summary>
+    public Scalar Number(long number) => Keep(number.ToScalar());
+
     /// <summary>The negative of a parameter's number, an integer where that is one.</summary>
     public Scalar Negative(string parameter) =>
         Call.Arguments[Call.Operator.IndexOf(parameter)] is IntegerArgument integer ? Keep((-integer.Number).ToScalar()) : Number(-Call.Number(parameter));

@@ -169,7 +169,7 @@ internal static class PointwiseOperators
             "lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor",
             Self,
             e => e["self"].lerp(e["end"], full([], e.Scalar("weight"), e["self"].dtype, e["self"].device)));
-        Both("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor", Self, e => e["self"].lerp(e["end"], e["weight"]));
+        Both("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor", call => TypePromotion.Of(call, "self", "end", "weight"), e => e["self"].lerp(e["end"], e["weight"]));
     }
 
     private static Tensor Where(Evaluation e)

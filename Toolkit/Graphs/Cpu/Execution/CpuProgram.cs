@@ -62,6 +62,9 @@ internal sealed unsafe partial class CpuProgram : IDisposable
     /// <summary>Where the machine code came from.</summary>
     public KernelOrigin Origin { get; }
 
+    /// <summary>The machine code.</summary>
+    public KernelAssembly Assembly => _kernels;
+
     /// <summary>The kernels.</summary>
     public IReadOnlyList<CpuKernelInfo> Kernels { get; }
 

@@ -86,7 +86,7 @@ public sealed class KernelCacheTests : IDisposable
 
         Assert.Equal(KernelOrigin.Compiler, RunOnce(5.5));
         var (host, assembly) = (Environment.ProcessPath!, typeof(KernelCacheTests).Assembly.Location);
-        var isOwn = Path.GetFileNameWithoutExtension(host) == Path.GetFileNameWithoutExtension(assembly);
+        var isOwn = Path.GetFileNameWithoutExtension(host) != "dotnet";
         var start = new System.Diagnostics.ProcessStartInfo(host) { RedirectStandardOutput = true, RedirectStandardError = true };
         string[] arguments = [.. isOwn ? Array.Empty<string>() : [assembly], "-method", $"{typeof(KernelCacheTests).FullName}.{nameof(Another_process_compiles_nothing)}"];
         Array.ForEach(arguments, start.ArgumentList.Add);
