@@ -1,9 +1,12 @@
+using System.Collections.Immutable;
 using System.Text;
 using Microsoft.Data.Analysis;
 using Spectre.Console;
 using Toolkit.Data;
 using Toolkit.Evaluation;
+using Toolkit.Graphs;
 using Toolkit.Graphs.Cpu;
+using Toolkit.Graphs.Passes;
 using Toolkit.Measurement;
 using Toolkit.Text;
 using Toolkit.Training;
@@ -27,9 +30,14 @@ internal static class RecordFormats
         Formatter.Register<KernelSource>(CodeView.Of);
         Formatter.Register<CpuKernelInfo>(CodeView.Of);
         Formatter.Register<CpuExecutable>(CodeView.Of);
+        Formatter.Register<Graph>(GraphView.Of);
+        Formatter.Register<CompiledGraph>(GraphView.Of);
+        Formatter.Register<PassRecord>(GraphView.Of);
+        Formatter.Register<ImmutableArray<PassRecord>>(GraphView.Of);
+        Formatter.Register<CompileReport>(GraphView.Of);
         Formatter.Register<DecodeMeasurement>(measurement => Facts("Decode", Of(measurement)));
         Formatter.Register<torch.Tensor>(TensorFormat.Format);
-        Formatter.Register<torch.nn.Module>(module => new ModelCard(module).ToMimeBundle());
+        Formatter.Register<torch.nn.Module>(module => module is ICompiledModule compiled ? GraphView.Of(compiled) : new ModelCard(module).ToMimeBundle());
         Formatter.Register<DataFrame>(frame => TableView.Of(frame).ToMimeBundle());
         Formatter.Register<Exception>(Failure);
         Formatter.Register<Task>(Running);

@@ -11,6 +11,9 @@ public sealed record CompileOptions
     /// <summary>How many graphs a module may have (for other shapes, types, modes) before further calls run as they are.</summary>
     public int RecompileLimit { get; init; } = 8;
 
+    /// <summary>How far graphs are taken.</summary>
+    public CompileMode Mode { get; init; }
+
     /// <summary>Makes a graph ready to run; default: <see cref="CompiledGraph.Make"/>. Calls that record gradients are always run operation by operation.</summary>
     public Func<Graph, IExecutable>? Backend { get; init; }
 

@@ -29,8 +29,14 @@ public sealed class CompiledGraph : IExecutable
     /// <summary>Compiles a graph for the CPU; what has no place there runs operation by operation, and <see cref="WhyInterpreted"/> says why.</summary>
     /// <param name="graph">The graph; it may change its inputs and hold views.</param>
     /// <param name="options">How it is compiled for the CPU.</param>
-    public static CompiledGraph Make(Graph graph, CpuOptions? options = null)
+    /// <param name="mode">How far it is taken.</param>
+    public static CompiledGraph Make(Graph graph, CpuOptions? options = null, CompileMode mode = CompileMode.Kernels)
     {
+        if (mode == CompileMode.Captured)
+        {
+            return Interpreted(graph, [], "that was asked for");
+        }
+
         if (graph.Values.FirstOrDefault(value => value.Type.Device != "cpu") is { } elsewhere)
         {
             return Interpreted(graph, [], $"%{elsewhere.Name} is on {elsewhere.Type.Device}, and kernels are made for the CPU");
@@ -40,7 +46,9 @@ public sealed class CompiledGraph : IExecutable
         try
         {
             var simplified = PassPipeline.Standard.Run(graph, out passes);
-            return new(graph, passes, CpuBackend.Compile(simplified, options), null);
+            return mode == CompileMode.Simplified
+                ? new(graph, passes, new GraphInterpreter(simplified), "that was asked for")
+                : new(graph, passes, CpuBackend.Compile(simplified, options), null);
         }
         catch (GraphException exception)
         {

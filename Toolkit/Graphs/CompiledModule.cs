@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Graphs;
 
 /// <summary>A module whose calls are served by graphs of its operations, captured from its first calls. It computes what the module computes, with the module's own parameters.</summary>
-public sealed class CompiledModule<T, TResult> : nn.Module<T, TResult>
+public sealed partial class CompiledModule<T, TResult> : nn.Module<T, TResult>, ICompiledModule
 {
     private readonly CallCache _cache;
 
@@ -33,6 +33,13 @@ public sealed class CompiledModule<T, TResult> : nn.Module<T, TResult>
 
     /// <summary>What became of the calls so far.</summary>
     public CompileReport Explain() => _cache.Report;
+
+    /// <summary>
+    /// Measures the kernels of the graph that serves such a call, each by itself: <see cref="CpuKernelInfo.Time"/> is there afterwards. The graph runs for real: what it changes in
+    /// its inputs is changed.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">No graph serves such a call.</exception>
+    public void Profile(T input, int runs = 5) => _cache.Profile([input], runs);
 
     /// <inheritdoc/>
     public override TResult forward(T input) => (TResult)_cache.Call([input])!;

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Graphs;
 
 /// <inheritdoc cref="CompiledModule{T, TResult}"/>
-public sealed class CompiledModule<T1, T2, TResult> : nn.Module<T1, T2, TResult>
+public sealed partial class CompiledModule<T1, T2, TResult> : nn.Module<T1, T2, TResult>, ICompiledModule
 {
     private readonly CallCache _cache;
 
@@ -33,6 +33,9 @@ public sealed class CompiledModule<T1, T2, TResult> : nn.Module<T1, T2, TResult>
 
     /// <summary>What became of the calls so far.</summary>
     public CompileReport Explain() => _cache.Report;
+
+    /// <inheritdoc cref="CompiledModule{T, TResult}.Profile"/>
+    public void Profile(T1 input1, T2 input2, int runs = 5) => _cache.Profile([input1, input2], runs);
 
     /// <inheritdoc/>
     public override TResult forward(T1 input1, T2 input2) => (TResult)_cache.Call([input1, input2])!;

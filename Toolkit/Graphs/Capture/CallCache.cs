@@ -22,7 +22,14 @@ internal sealed class CallCache : IDisposable
     /// <param name="module">The module.</param>
     /// <param name="method">The method that is called.</param>
     /// <param name="options">How it is compiled.</param>
-    public CallCache(nn.Module module, MethodInfo method, CompileOptions options) => (_module, _method, _options) = (module, method, options);
+    public CallCache(nn.Module module, MethodInfo method, CompileOptions options)
+    {
+        (_module, _method, _options) = (module, method, options);
+        if (options.Backend is null)
+        {
+            Cpu.CpuBackend.WarmUpFor(module.GetType().AssemblyQualifiedName!, options.Cpu ?? new());
+        }
+    }
 
     /// <summary>The graph that was captured last; null before there is one.</summary>
     public Specialization? Last => _graphs.LastOrDefault();
@@ -50,8 +57,10 @@ internal sealed class CallCache : IDisposable
     }
 
     /// <summary>Calls the module.</summary>
+    /// <exception cref="OperationCanceledException">The host asks for an end.</exception>
     public object? Call(object?[] arguments)
     {
+        Interruption.ThrowIfRequested(); // loops of the module, which asked, are unrolled
         foreach (var entry in _graphs)
         {
             if (entry.TryRun(arguments, out var result))
@@ -71,6 +80,16 @@ internal sealed class CallCache : IDisposable
 
         Interlocked.Increment(ref _eager);
         return CaptureRun.Eager(_method, _module, arguments);
+    }
+
+    /// <summary>Measures the kernels of the graph that serves a call with these arguments.</summary>
+    /// <exception cref="InvalidOperationException">None does.</exception>
+    public void Profile(object?[] arguments, int runs)
+    {
+        if (!Array.Exists(_graphs, entry => entry.TryProfile(arguments, runs)))
+        {
+            throw new InvalidOperationException("no graph serves a call with these arguments: call the module with them first, see Explain()");
+        }
     }
 
     /// <inheritdoc/>
@@ -100,6 +119,7 @@ internal sealed class CallCache : IDisposable
         if (run.Specialization is { } made)
         {
             _graphs = [.. _graphs, made];
+            Cpu.CpuBackend.Remember(_module.GetType().AssemblyQualifiedName!, _options.Cpu ?? new());
         }
         else if (run.BreakGuards is { } guards)
         {

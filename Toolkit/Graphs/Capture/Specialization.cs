@@ -67,6 +67,29 @@ internal sealed class Specialization : IDisposable
         }
     }
 
+    /// <summary>Measures its kernels if it stands for a call.</summary>
+    public bool TryProfile(object?[] arguments, int runs)
+    {
+        var inputs = (Tensor[])_constants.Clone();
+        var holds = Guards.Holds(arguments, inputs);
+        try
+        {
+            if (holds && _executable is CompiledGraph { Executable: Cpu.CpuExecutable cpu })
+            {
+                cpu.Profile(inputs, runs);
+            }
+
+            return holds;
+        }
+        finally
+        {
+            foreach (var i in _fresh)
+            {
+                inputs[i]?.Dispose();
+            }
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -20,6 +20,11 @@ internal sealed partial class Tracer
         }
 
         var type = method.DeclaringType!;
+        if (type == typeof(Interruption))
+        {
+            return;
+        }
+
         if (type.Assembly == TorchSharpApi.Assembly)
         {
             OfTorchSharp(method, type, self);

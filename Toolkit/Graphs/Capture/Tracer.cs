@@ -135,6 +135,11 @@ internal sealed partial class Tracer : Observer, IDisposable
             return TorchSharpApi.Decide(method);
         }
 
+        if (type == typeof(Interruption))
+        {
+            return CallKind.Native; // asks the host whether to go on: nothing of the module
+        }
+
         if (type.Assembly == typeof(Tracer).Assembly)
         {
             return type == typeof(Interruption) ? CallKind.Native

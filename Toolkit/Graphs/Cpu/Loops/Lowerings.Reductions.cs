@@ -58,14 +58,14 @@ internal static partial class Lowerings
 
     private static Expression Softmax(LoopBuilder b, Expression x)
     {
-        var powers = b.Apply("Exp({0} - {1})", x.Kind, x, b.Reduce(Reduction.Greatest, x));
+        var powers = b.Apply("ExpNegative({0} - {1})", x.Kind, x, b.Reduce(Reduction.Greatest, x));
         return b.Apply("({0} * {1})", x.Kind, powers, b.Apply("({1} / {0})", x.Kind, b.Reduce(Reduction.Sum, powers), b.Constant(1, x.Kind)));
     }
 
     private static Expression LogSoftmax(LoopBuilder b, Expression x)
     {
         var shifted = b.Apply("({0} - {1})", x.Kind, x, b.Reduce(Reduction.Greatest, x));
-        return b.Apply("({0} - {1})", x.Kind, shifted, b.Apply("Log({0})", x.Kind, b.Reduce(Reduction.Sum, b.Apply("Exp({0})", x.Kind, shifted))));
+        return b.Apply("({0} - {1})", x.Kind, shifted, b.Apply("Log({0})", x.Kind, b.Reduce(Reduction.Sum, b.Apply("ExpNegative({0})", x.Kind, shifted))));
     }
 
     private static Expression[] LayerNorm(LoopBuilder b, Node node)

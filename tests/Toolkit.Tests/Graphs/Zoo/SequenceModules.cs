@@ -119,9 +119,9 @@ internal static class SequenceModules
         public Pyramid(int width)
             : base(nameof(Pyramid))
         {
-            stages["narrow"] = Linear(width, width / 2);
-            stages["act"] = Mish();
-            stages["wide"] = Linear(width / 2, width);
+            stages.Add(("narrow", Linear(width, width / 2)));
+            stages.Add(("act", Mish()));
+            stages.Add(("wide", Linear(width / 2, width)));
             RegisterComponents();
         }
 
