@@ -43,7 +43,8 @@ internal sealed class GuardSet
     private static bool HoldsSlowly(Guard guard, object?[] arguments)
     {
         var value = guard.Path.Read(arguments);
-        var holds = guard is AliasGuard alias ? ReferenceEquals(value, alias.Other.Read(arguments)) == alias.AreSame : guard.Holds(value);
+        var holds = guard is MemoryGuard memory ? memory.Holds(value as Tensor, memory.Other.Read(arguments) as Tensor)
+            : guard is AliasGuard alias ? ReferenceEquals(value, alias.Other.Read(arguments)) == alias.AreSame : guard.Holds(value);
         if (guard.Path.IsFresh)
         {
             (value as Tensor)?.Dispose();
@@ -63,6 +64,13 @@ internal sealed class GuardSet
         var places = inputs.Select((path, i) => (path, i)).ToDictionary(pair => pair.path, pair => pair.i, (IEqualityComparer<AccessPath>)ReferenceEqualityComparer.Instance);
         foreach (var guard in guards)
         {
+            if (guard is MemoryGuard memory)
+            {
+                var holds = Expression.Call(Expression.Constant(memory), nameof(MemoryGuard.Holds), null, Collected(memory.Path), Collected(memory.Other));
+                body.Add(Expression.IfThen(Expression.Not(holds), Expression.Return(end, Expression.Constant(false))));
+                continue;
+            }
+
             var read = guard.Path.Read(arguments, Constant);
             if (places.TryGetValue(guard.Path, out var place))
             {
@@ -79,6 +87,10 @@ internal sealed class GuardSet
 
         body.Add(Expression.Label(end, Expression.Constant(true)));
         return Expression.Lambda<Func<object?[], Tensor[], bool>>(Expression.Block(variables, body), arguments, tensors).Compile();
+
+        // A tensor that is an input has been read already.
+        Expression Collected(AccessPath path) =>
+            places.TryGetValue(path, out var known) ? Expression.ArrayIndex(tensors, Expression.Constant(known)) : Expression.Convert(path.Read(arguments, Constant), typeof(Tensor));
 
         // An object is taken out of the constants once, however many of its fields are looked at.
         Expression Constant(object value)

@@ -17,7 +17,7 @@ internal static class Animals
         Specimen.Of<Tensor>("GPT in training", () => new LanguageModules.NanoGpt(50, 16, 1, 2, 32, flash: false), Ids) with { Trains = true, HasBFloat16 = false },
         Specimen.Of<Tensor>("Llama block", () => new LanguageModules.LlamaBlock(32, 4, 2, 48), Vectors(32)),
         Specimen.Of<Tensor>("linear biases", () => new LanguageModules.AlibiAttention(32, 4), Vectors(32)),
-        Specimen.Of<Tensor>("the engine's Llama", () => Decoder.Create(DecoderConfig.Llama(2, 32, 4, 2, 50), 3), Ids),
+        Specimen.Of<Tensor>("the engine's Llama", () => Decoder.Create(DecoderConfig.Llama(2, 32, 4, 2, 50), 3), Ids) with { FillsTables = true },
         Specimen.Of<Tensor>("LeNet", () => new VisionModules.LeNet(), Images(1, 28)),
         Specimen.Of<Tensor>("residual block", () => new VisionModules.ResidualBlock(3, 8, 2), Images(3, 12)),
         Specimen.Of<Tensor>("residual block in training", () => new VisionModules.ResidualBlock(4, 4, 1), Images(4, 8)) with { Trains = true, HasBFloat16 = false },
