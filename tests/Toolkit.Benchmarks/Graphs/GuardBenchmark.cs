@@ -27,6 +27,7 @@ internal static class GuardBenchmark
             var capture = Capture(module, x, new CompileOptions { Backend = graph => new GraphInterpreter(graph) }, out var specialization);
             first = double.IsNaN(first) ? capture : first;
             capture = Enumerable.Range(0, 5).Select(_ => Capture(module, x, new CompileOptions { Backend = graph => new GraphInterpreter(graph) }, out specialization)).Order().ElementAt(2);
+            Phases(module, x);
             var folder = Directory.CreateTempSubdirectory("kernels");
             var options = new CompileOptions { Cpu = new CpuOptions { CacheFolder = folder.FullName } };
             var cold = Capture(module, x, options, out _);
@@ -47,6 +48,18 @@ internal static class GuardBenchmark
         run.Call([x]);
         specialization = run.Specialization ?? throw new InvalidOperationException($"{run.Break}");
         return Stopwatch.GetElapsedTime(begin).TotalMilliseconds;
+    }
+
+    private static void Phases(nn.Module<Tensor, Tensor> module, Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        var watch = Stopwatch.StartNew();
+        using var tracer = new Tracer(module, false);
+        tracer.WatchArguments([x], [typeof(Tensor)]);
+        tracer.Interpreter.Invoke(typeof(nn.Module<Tensor, Tensor>).GetMethod("call")!, module, x);
+        var interpret = watch.Elapsed;
+        _ = new GuardSet(tracer.Guards, tracer.Tensors.Inputs, false);
+        Console.WriteLine($"  interpreted in {interpret.TotalMilliseconds:F1} ms ({tracer.Interpreter.Steps} steps), guards in {(watch.Elapsed - interpret).TotalMilliseconds:F1} ms");
     }
 
     /// <summary>Median of batches, and what a check allocates.</summary>

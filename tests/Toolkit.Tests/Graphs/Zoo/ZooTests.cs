@@ -1,4 +1,5 @@
 using Toolkit.Graphs;
+using Toolkit.Graphs.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -35,7 +36,7 @@ public sealed class ZooTests
             Array.ForEach([module, twin], each => specimen.Eager(each, specimen.Inputs(1, 12, type)));
         }
 
-        var compiled = specimen.Compile(module, new CompileOptions { RecompileLimit = 32 });
+        var compiled = specimen.Compile(module, new CompileOptions { RecompileLimit = 32, Cpu = new CpuOptions { IsOptimized = false } });
         var interpreted = specimen.Compile(twin, new CompileOptions { RecompileLimit = 32, Backend = graph => new GraphInterpreter(graph) });
         using var compiledModule = compiled.Module;
         using var interpretedModule = interpreted.Module;
