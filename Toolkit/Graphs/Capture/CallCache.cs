@@ -34,6 +34,46 @@ internal sealed class CallCache : IDisposable
     /// <summary>The graph that was captured last; null before there is one.</summary>
     public Specialization? Last => _graphs.LastOrDefault();
 
+    /// <summary>Saves the captured calls.</summary>
+    /// <exception cref="CompiledArtifactException">There are none, or they cannot be saved.</exception>
+    public void Save(string path, ArtifactOptions? options)
+    {
+        lock (_lock)
+        {
+            ArtifactSaver.Save(path, _module, _graphs, _options.Cpu, options ?? new());
+        }
+    }
+
+    /// <summary>Writes the graph that was captured last as an ONNX model.</summary>
+    public void ExportOnnx(string path)
+    {
+        lock (_lock)
+        {
+            var choice = ArtifactChoice.Of(_module, _graphs)[^1];
+            var inputs = choice.Captured.Inputs;
+            var fresh = new List<Tensor>();
+            try
+            {
+                OnnxExporter.Export(choice.Captured.ResultGraph, path, Weight, i => choice.Arguments[choice.PlaceOf(inputs[i])].Name);
+            }
+            finally
+            {
+                fresh.ForEach(tensor => tensor.Dispose());
+            }
+
+            Tensor? Weight(int i)
+            {
+                var tensor = inputs[i].IsArgument ? null : (Tensor?)inputs[i].Read([]);
+                if (tensor is not null && inputs[i].IsFresh)
+                {
+                    fresh.Add(tensor);
+                }
+
+                return tensor;
+            }
+        }
+    }
+
     /// <summary>What became of it so far.</summary>
     public CompileReport Report
     {
@@ -47,6 +87,7 @@ internal sealed class CallCache : IDisposable
                     Breaks = [.. _breaks.Select(entry => entry.Break)],
                     OpaqueCalls = [.. _opaque],
                     Recompiles = [.. _recompiles],
+                    Training = [.. _graphs.Select(entry => entry.Executable).OfType<Dispatch.TrainingGraph>().Select(graph => graph.ToString())],
                     Guards = _graphs.Sum(entry => entry.Guards.Guards.Count),
                     CompiledCalls = Interlocked.Read(ref _compiled),
                     CapturedCalls = Interlocked.Read(ref _captured),

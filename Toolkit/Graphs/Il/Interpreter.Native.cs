@@ -60,7 +60,7 @@ internal sealed partial class Interpreter
     {
         if (value.Reference is BoxLocation box)
         {
-            return box.Box; // what the call changes is the box itself
+            return box.Box; // what the call changes, it changes in the box (an enumerator, say)
         }
 
         if (value.Reference is not Location place)
@@ -78,7 +78,7 @@ internal sealed partial class Interpreter
         {
             null => throw new NullReferenceException(),
             SpanValue or RefStructValue or InlineArrayValue or SpanCursor => throw new InterpreterException($"a call on {type.Name}"),
-            var other => other,
+            var own => own,
         });
     }
 
@@ -98,7 +98,7 @@ internal sealed partial class Interpreter
                 values[i] = observer.IsOpening ? _gifts.Wrap(this, arguments[i].ToObject(type), type) : arguments[i].ToObject(type);
             }
 
-            if (values[i] is RefStructValue or InlineArrayValue or Location or InterpolatedText)
+            if (values[i] is RefStructValue or InlineArrayValue or StackPointer or Location or InterpolatedText)
             {
                 throw new InterpreterException($"a call that is given {type.Name}, which only the real stack can hold");
             }

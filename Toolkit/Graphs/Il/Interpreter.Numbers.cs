@@ -17,10 +17,8 @@ internal sealed partial class Interpreter
         {
             all.Add(code, (_, f, i) =>
             {
-                var (right, left) = (f.Pop(), f.Pop());
-                f.Push(left.Reference is StackPointer pointer && i.Code is (ILOpCode.Add or ILOpCode.Sub)
-                    ? StackValue.Address(pointer.Add(i.Code == ILOpCode.Add ? right.Int64 : -right.Int64))
-                    : Arithmetic.Binary(i.Code, left, right));
+                var right = f.Pop();
+                f.Push(Arithmetic.Binary(i.Code, f.Pop(), right));
             });
         }
 

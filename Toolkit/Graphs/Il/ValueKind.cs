@@ -14,6 +14,6 @@ internal enum ValueKind : byte
     /// <summary>A value type, in a box that nobody changes; an empty Nullable is null.</summary>
     Struct,
 
-    /// <summary>A managed reference: a <see cref="Location"/>, a <see cref="StackPointer"/>, a <see cref="FunctionPointer"/>.</summary>
+    /// <summary>A managed reference: a <see cref="Location"/>, a <see cref="StackMemory"/>, a <see cref="FunctionPointer"/>.</summary>
     Address,
 }

@@ -33,6 +33,8 @@ internal static class SpecialLowerings
         ["functional.pad(Tensor,long[],PaddingModes,double)"] = Pad,
         ["functional.pad(Tensor,ReadOnlySpan<long>,PaddingModes,double)"] = Pad,
         ["Embedding.forward(Tensor)"] = Embedding,
+        ["LSTMCell.forward(Tensor,ValueTuple<Tensor;Tensor>?)"] = CellLowering.LongShortTermMemory,
+        ["GRUCell.forward(Tensor,Tensor)"] = CellLowering.GatedRecurrent,
         ["Tensor.index(TensorIndex[])"] = IndexLowering.Read,
         ["Tensor.index_put_(Tensor,TensorIndex[])"] = call => IndexLowering.Write(call, false),
         ["Tensor.index_put_(Tensor,TensorIndex[],bool)"] = call => IndexLowering.Write(call, call.Arguments[2] is true),

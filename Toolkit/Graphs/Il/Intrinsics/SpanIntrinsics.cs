@@ -51,7 +51,7 @@ internal static class SpanIntrinsics
         switch (arguments[0].Reference)
         {
             case StackPointer pointer:
-                return pointer.ToSpan(element, arguments[1].Int32);
+                return pointer.Memory.ToSpan(element, pointer.Offset, arguments[1].Int32);
             case Location place when type.GetGenericTypeDefinition() == typeof(ReadOnlySpan<>):
                 var one = Array.CreateInstance(element, 1);
                 one.SetValue(place.Load().ToObject(element), 0);
