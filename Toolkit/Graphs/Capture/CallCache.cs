@@ -102,17 +102,20 @@ internal sealed class CallCache : IDisposable
     public object? Call(object?[] arguments)
     {
         Interruption.ThrowIfRequested(); // loops of the module, which asked, are unrolled
-        foreach (var entry in _graphs)
+        var graphs = _graphs;
+        if (TryRun(graphs, arguments, out var result))
         {
-            if (entry.TryRun(arguments, out var result))
-            {
-                Interlocked.Increment(ref _compiled);
-                return result;
-            }
+            return result;
         }
 
         lock (_lock)
         {
+            // Another thread may have captured what this one waited to capture.
+            if (_graphs != graphs && TryRun(_graphs.Except(graphs), arguments, out result))
+            {
+                return result;
+            }
+
             if (_graphs.Length + _breaks.Length < _options.RecompileLimit && !Array.Exists(_breaks, entry => entry.Guards.Holds(arguments, [])))
             {
                 return Capture(arguments);
@@ -142,6 +145,21 @@ internal sealed class CallCache : IDisposable
         }
 
         _graphs = [];
+    }
+
+    private bool TryRun(IEnumerable<Specialization> graphs, object?[] arguments, out object? result)
+    {
+        foreach (var entry in graphs)
+        {
+            if (entry.TryRun(arguments, out result))
+            {
+                Interlocked.Increment(ref _compiled);
+                return true;
+            }
+        }
+
+        result = null;
+        return false;
     }
 
     private object? Capture(object?[] arguments)
