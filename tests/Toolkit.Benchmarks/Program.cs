@@ -11,6 +11,8 @@ return args switch
     ["kernel", ..] => KernelBenchmark.Run(),
     ["cpu-graphs", .. var only] => CpuBackendBenchmark.Run(only),
     ["graphs-guards", ..] => GuardBenchmark.Run(),
+    ["artifacts", .. var only] => ArtifactBenchmark.Run(only),
+    ["artifact-load", var path] => ArtifactBenchmark.Load(path),
     ["gguf", ..] => GgufBenchmark.Run(),
     ["references", var folder] => ReferenceBenchmark.Run(folder),
     ["tokenizer", var path, .. var tokenizers] => TokenizerBenchmark.Run(path, tokenizers),
@@ -19,6 +21,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("benchmarks: training-step | kernel | cpu-graphs [row…] | graphs-guards | gguf | references <folder> | tokenizer <text.gz> [tokenizer…]");
+    Console.Error.WriteLine("benchmarks: training-step | kernel | cpu-graphs [row…] | graphs-guards | artifacts [row…] | gguf | references <folder> | tokenizer <text.gz> [tokenizer…]");
     return 2;
 }
