@@ -38,7 +38,7 @@ public sealed class DecodingTests
         }
 
         var isMixture = model is Decoder { Config.FeedForwardKind: FeedForwardKind.MixtureOfExperts };
-        if (!isMixture && model.CanForwardAt(0, 16))
+        if (!isMixture && model.CanForwardAt(0, CompiledDecoder.FirstSpan))
         {
             Assert.True(compiled.CompiledSteps >= Steps - 2, $"{name}: {string.Join('\n', compiled.Reports)}");
             var graph = Assert.IsType<CompiledGraph>(compiled.Executable);
