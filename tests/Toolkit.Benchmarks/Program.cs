@@ -11,6 +11,7 @@ return args switch
     ["kernel", ..] => KernelBenchmark.Run(),
     ["cpu-graphs", .. var only] => CpuBackendBenchmark.Run(only),
     ["graphs-guards", ..] => GuardBenchmark.Run(),
+    ["graphs-decode", .. var only] => DecodeBenchmarks.Run(only),
     ["artifacts", .. var only] => ArtifactBenchmark.Run(only),
     ["artifact-load", var path] => ArtifactBenchmark.Load(path),
     ["gguf", ..] => GgufBenchmark.Run(),
@@ -21,6 +22,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("benchmarks: training-step | kernel | cpu-graphs [row…] | graphs-guards | artifacts [row…] | gguf | references <folder> | tokenizer <text.gz> [tokenizer…]");
+    Console.Error.WriteLine("benchmarks: training-step | kernel | cpu-graphs [row…] | graphs-guards | graphs-decode [row…] | artifacts [row…] | gguf | references <folder> | tokenizer <text.gz> [tokenizer…]");
     return 2;
 }
