@@ -55,10 +55,18 @@ internal sealed class DecodeStep : IDisposable
     /// <summary>What is captured: the model's step with its state. It owns nothing.</summary>
     private sealed class StepModule(CausalModel model, DecodeState state, int span) : nn.Module<Tensor, Tensor, Tensor>(nameof(StepModule))
     {
+        private bool _isDisposed;
+
         public override Tensor forward(Tensor ids, Tensor position) => model.ForwardAt(ids, position, state, span);
 
-        public override IEnumerable<(string name, Parameter parameter)> named_parameters(bool recurse = true) => model.named_parameters(recurse);
+        public override IEnumerable<(string name, Parameter parameter)> named_parameters(bool recurse = true) => _isDisposed ? [] : model.named_parameters(recurse);
 
-        public override IEnumerable<(string name, nn.Module module)> named_modules() => model.named_modules();
+        public override IEnumerable<(string name, nn.Module module)> named_modules() => _isDisposed ? [] : model.named_modules();
+
+        protected override void Dispose(bool disposing)
+        {
+            _isDisposed = true; // TorchSharp frees what a module names
+            base.Dispose(disposing);
+        }
     }
 }

@@ -18,6 +18,11 @@ public sealed class CompiledLanguageModelTests
         {
         }
 
+        using (var other = model.Compile())
+        {
+            Assert.Equal(4, other.Generate("My", new GenerationOptions { MaxTokens = 4 }).Count());
+        }
+
         using var compiled = model.Compile();
         Assert.Throws<InvalidOperationException>(() => compiled.Graph);
         Assert.Throws<InvalidOperationException>(() => model.Kernels);

@@ -4,7 +4,6 @@ using Toolkit.Graphs;
 using Toolkit.Graphs.Cpu;
 using Toolkit.Measurement;
 using Toolkit.Models;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Toolkit.Benchmarks.Graphs;
@@ -20,8 +19,7 @@ internal static class DecodeBenchmarks
         Console.WriteLine($"{"row",-28} {"eager",12} {"compiled",12} {"ratio",7} {"MBU",6}");
         foreach (var (name, config, type) in Rows().Where(row => only.Length == 0 || only.Any(word => row.Name.Contains(word, StringComparison.Ordinal))))
         {
-            using var model = Decoder.Create(config, seed: 1);
-            model.to(type);
+            using var model = Make(config, type);
             Row(name, model, 60);
         }
 
@@ -33,6 +31,24 @@ internal static class DecodeBenchmarks
         yield return ("Llama 6x256 f32", DecoderConfig.Llama(6, 256, 8, 2, 4096, maxPositions: 512), ScalarType.Float32);
         yield return ("Llama 12x512 f32", DecoderConfig.Llama(12, 512, 8, 8, 8192, maxPositions: 512), ScalarType.Float32);
         yield return ("Llama 2x2048 bf16 (>200 MB)", DecoderConfig.Llama(2, 2048, 16, 4, 8192, maxPositions: 512), ScalarType.BFloat16);
+    }
+
+    private static Decoder Make(DecoderConfig config, ScalarType type)
+    {
+        if (type == ScalarType.Float32)
+        {
+            return Decoder.Create(config, seed: 1);
+        }
+
+        var folder = Directory.CreateTempSubdirectory("model").FullName;
+        using (var wide = Decoder.Create(config, seed: 1))
+        {
+            wide.Save(folder);
+        }
+
+        var model = Decoder.Load(folder, type);
+        Directory.Delete(folder, recursive: true);
+        return model;
     }
 
     private static void Row(string name, CausalModel model, int tokens)
