@@ -10,6 +10,7 @@ return args switch
     ["training-step", ..] => TrainingStepBenchmark.Run(),
     ["kernel", ..] => KernelBenchmark.Run(),
     ["cpu-graphs", .. var only] => CpuBackendBenchmark.Run(only),
+    ["graphs-training", .. var only] => TrainingGraphBenchmark.Run(only),
     ["gguf", ..] => GgufBenchmark.Run(),
     ["references", var folder] => ReferenceBenchmark.Run(folder),
     ["tokenizer", var path, .. var tokenizers] => TokenizerBenchmark.Run(path, tokenizers),
@@ -18,6 +19,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("benchmarks: training-step | kernel | cpu-graphs [row…] | gguf | references <folder> | tokenizer <text.gz> [tokenizer…]");
+    Console.Error.WriteLine("benchmarks: training-step | kernel | cpu-graphs [row…] | graphs-training [row…] | gguf | references <folder> | tokenizer <text.gz> [tokenizer…]");
     return 2;
 }
