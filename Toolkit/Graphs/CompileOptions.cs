@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Toolkit.Graphs.Cpu;
 
 namespace Toolkit.Graphs;
@@ -10,6 +11,15 @@ public sealed record CompileOptions
 
     /// <summary>How many graphs a module may have (for other shapes, types, modes) before further calls run as they are.</summary>
     public int RecompileLimit { get; init; } = 8;
+
+    /// <summary>
+    /// Dimensions whose size differs from call to call. Each size is captured when it is met first and has kernels of its own, for what a program does with a size cannot be told from other
+    /// sizes; but sizes do not count towards <see cref="RecompileLimit"/>: the <see cref="DynamicSizes"/> used last are kept.
+    /// </summary>
+    public ImmutableArray<DynamicDimension> Dynamic { get; init; } = [];
+
+    /// <summary>How many sizes of <see cref="Dynamic"/> dimensions are kept, for each graph that differs in more than sizes.</summary>
+    public int DynamicSizes { get; init; } = 32;
 
     /// <summary>How far graphs are taken.</summary>
     public CompileMode Mode { get; init; }

@@ -32,6 +32,9 @@ internal sealed class AccessPath
     /// <summary>Whether a field is read on the way: of that object, or a static one.</summary>
     public bool Reads(object? owner, FieldInfo field) => (owner is null || ReferenceEquals(owner, _root)) && _steps.Contains(field);
 
+    /// <summary>Number of the argument that it is; -1 where it is none, or part of one.</summary>
+    public int ArgumentNumber => _steps.IsEmpty ? _argument : -1;
+
     /// <summary>An argument of the call.</summary>
     public static AccessPath Argument(int index, Type type) => new(null, index, type, []);
 

@@ -14,6 +14,8 @@ internal sealed class CallCache : IDisposable
     private readonly List<string> _opaque = [];
     private Specialization[] _graphs = [];
     private (GuardSet Guards, GraphBreak Break)[] _breaks = [];
+    private readonly Dictionary<Specialization, Specialization> _sizes = new(ReferenceEqualityComparer.Instance); // the first graph of those that differ in sizes only
+    private long _clock;
     private long _compiled;
     private long _captured;
     private long _eager;
@@ -118,9 +120,10 @@ internal sealed class CallCache : IDisposable
                 return result;
             }
 
-            if (_graphs.Length + _breaks.Length < _options.RecompileLimit && !Array.Exists(_breaks, entry => entry.Guards.Holds(arguments, [])))
+            var first = _options.Dynamic.IsDefaultOrEmpty ? null : Array.Find(_graphs, entry => entry.Guards.DiffersOnlyIn(_options.Dynamic, arguments));
+            if ((first is not null || _graphs.Length - _sizes.Count + _breaks.Length < _options.RecompileLimit) && !Array.Exists(_breaks, entry => entry.Guards.Holds(arguments, [])))
             {
-                return Capture(arguments);
+                return Capture(arguments, first is null ? null : _sizes.GetValueOrDefault(first, first));
             }
         }
 
@@ -149,6 +152,18 @@ internal sealed class CallCache : IDisposable
         _graphs = [];
     }
 
+    /// <summary>Sizes that were not used for long are dropped; what they hold goes when the last call that runs them ends.</summary>
+    private void Keep(Specialization made, Specialization first)
+    {
+        _sizes.Add(made, first);
+        var all = _sizes.Where(entry => entry.Value == first).Select(entry => entry.Key).ToArray();
+        if (all.Length >= _options.DynamicSizes && all.Except([made]).MinBy(entry => entry.LastUse) is { } oldest)
+        {
+            _sizes.Remove(oldest);
+            _graphs = [.. _graphs.Where(entry => entry != oldest)];
+        }
+    }
+
     private bool TryRun(IEnumerable<Specialization> graphs, object?[] arguments, out object? result)
     {
         foreach (var entry in graphs)
@@ -156,6 +171,7 @@ internal sealed class CallCache : IDisposable
             if (entry.TryRun(arguments, out result))
             {
                 Interlocked.Increment(ref _compiled);
+                entry.LastUse = Interlocked.Increment(ref _clock);
                 return true;
             }
         }
@@ -173,7 +189,7 @@ internal sealed class CallCache : IDisposable
         }
     }
 
-    private object? Capture(object?[] arguments)
+    private object? Capture(object?[] arguments, Specialization? first)
     {
         // The call may change what the guards look at.
         var why = _graphs.Length > 0 ? _graphs[^1].Guards.Failure(arguments) ?? "another graph is needed" : null;
@@ -181,7 +197,7 @@ internal sealed class CallCache : IDisposable
         var result = run.Call(arguments);
         if (why is not null)
         {
-            _recompiles.Add(why);
+            _recompiles.Add(first is null ? why : $"{why} (another size of a dynamic dimension)");
         }
 
         _captured++;
@@ -189,6 +205,12 @@ internal sealed class CallCache : IDisposable
         if (run.Specialization is { } made)
         {
             _graphs = [.. _graphs, made];
+            made.LastUse = Interlocked.Increment(ref _clock);
+            if (first is not null)
+            {
+                Keep(made, first);
+            }
+
             Cpu.CpuBackend.Remember(_module.GetType().AssemblyQualifiedName!, _options.Cpu ?? new());
         }
         else if (run.BreakGuards is { } guards)

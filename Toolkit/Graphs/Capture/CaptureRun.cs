@@ -148,7 +148,7 @@ internal sealed class CaptureRun
             if (root is GraphInput input)
             {
                 places[i] = -1 - tracer.Builder.Inputs.ToList().IndexOf(input);
-                views[i] = tracer.Tensors.IsExternal(holes[i]) ? null : view ?? ResultViews.Same;
+                views[i] = tracer.Tensors.IsExternal(holes[i]) && !tracer.Tensors.Inputs[-1 - places[i]].IsFresh ? null : view ?? ResultViews.Same;
             }
             else
             {

@@ -65,6 +65,12 @@ internal sealed class GuardSet
         }
     }
 
+    /// <summary>Whether nothing but sizes of some dimensions keeps the graph from standing for a call.</summary>
+    public bool DiffersOnlyIn(IReadOnlyList<DynamicDimension> dimensions, object?[] arguments) => ModeHolds() && _guards.All(guard =>
+        guard is TensorGuard { Path.ArgumentNumber: >= 0 and var number } tensor
+            ? tensor.Check.HoldsBut(arguments[number] as Tensor, dimensions.Where(dimension => dimension.Argument == number).Select(dimension => dimension.Dimension))
+            : HoldsSlowly(guard, arguments));
+
     private static bool HoldsSlowly(Guard guard, object?[] arguments)
     {
         var value = guard.Path.Read(arguments);

@@ -39,6 +39,9 @@ internal sealed class Specialization : IDisposable
         _fresh = [.. Enumerable.Range(0, inputs.Count).Where(i => inputs[i].IsFresh)];
     }
 
+    /// <summary>When it ran last, in calls of the module.</summary>
+    public long LastUse { get; set; }
+
     /// <summary>When it stands for a call.</summary>
     public GuardSet Guards { get; }
 

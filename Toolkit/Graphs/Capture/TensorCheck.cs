@@ -61,6 +61,19 @@ internal sealed unsafe class TensorCheck
         return same && (_requiresGradient is not { } required || tensor.requires_grad == required);
     }
 
+    /// <summary>Whether another is the same but for the sizes of some dimensions.</summary>
+    public bool HoldsBut(Tensor? tensor, IEnumerable<int> dimensions)
+    {
+        if (tensor is null || tensor.IsInvalid || (int)tensor.dtype != _dtype || tensor.device_type != _device || tensor.device_index != _deviceIndex || tensor.dim() != _sizes.Length)
+        {
+            return false;
+        }
+
+        var free = dimensions.Select(dimension => dimension < 0 ? dimension + _sizes.Length : dimension).ToHashSet();
+        return tensor.shape.Select((size, i) => size == _sizes[i] || free.Contains(i)).All(same => same)
+            && tensor.is_contiguous() == _strides is null && (_requiresGradient is not { } required || tensor.requires_grad == required);
+    }
+
     public override string ToString() =>
         $"{Type}{(_strides is null ? "" : $" with strides [{string.Join(", ", _strides)}]")}{(_requiresGradient is true ? " that requires gradients" : "")}";
 

@@ -1,0 +1,59 @@
+using Toolkit.Graphs;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Toolkit.Tests.Graphs.Capture;
+
+/// <summary>Dimensions that are marked dynamic may have any number of sizes.</summary>
+public sealed class DynamicSizeTests : IDisposable
+{
+    private readonly DisposeScope _scope = NewDisposeScope();
+    private readonly IDisposable _still = no_grad();
+
+    public void Dispose()
+    {
+        _still.Dispose();
+        _scope.Dispose();
+    }
+
+    [Fact]
+    public void SizesDoNotCountTowardsTheLimitAndTheOldestGo()
+    {
+        using var compiled = new Written(Forward).Compile(new CompileOptions { RecompileLimit = 2, Dynamic = [new(0, 1)], DynamicSizes = 4, Backend = graph => new GraphInterpreter(graph) });
+        for (var round = 0; round < 2; round++)
+        {
+            for (var time = 1; time <= 7; time++)
+            {
+                var x = randn(2, time, 4);
+                Compiling.Same(Forward(x), compiled.call(x));
+            }
+        }
+
+        // Sizes come in turn, so that each is gone when it comes again, but for the first, which stays.
+        Compiling.Counts(compiled.Explain(), 13, 1);
+        Assert.InRange(compiled.Explain().Graphs.Length, 1, 5);
+        Assert.Contains("dynamic", compiled.Explain().ToString(), StringComparison.Ordinal);
+        var same = randn(2, 7, 4);
+        Compiling.Same(Forward(same), compiled.call(same));
+        Compiling.Counts(compiled.Explain(), 13, 2);
+    }
+
+    [Fact]
+    public void WhatDiffersInMoreStillCounts()
+    {
+        using var compiled = new Written(Forward).Compile(new CompileOptions { RecompileLimit = 2, Dynamic = [new(0, -2)], Backend = graph => new GraphInterpreter(graph) });
+        foreach (var batch in new[] { 1, 2, 3 })
+        {
+            foreach (var time in new[] { 3, 4, 5 })
+            {
+                var x = randn(batch, time, 4);
+                Compiling.Same(Forward(x), compiled.call(x));
+            }
+        }
+
+        Compiling.Counts(compiled.Explain(), 6, 0, 3);
+    }
+
+    /// <summary>What it does depends on the size in a way that two sizes do not tell.</summary>
+    private static Tensor Forward(Tensor x) => x.shape[1] > 5 ? x.mean([1]) : x.sum(1) * Math.Min(x.shape[1], 3);
+}
