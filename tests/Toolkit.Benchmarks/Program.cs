@@ -10,6 +10,9 @@ return args switch
     ["training-step", ..] => TrainingStepBenchmark.Run(),
     ["kernel", ..] => KernelBenchmark.Run(),
     ["cpu-graphs", .. var only] => CpuBackendBenchmark.Run(only),
+    ["graphs-guards", ..] => GuardBenchmark.Run(),
+    ["artifacts", .. var only] => ArtifactBenchmark.Run(only),
+    ["artifact-load", var path] => ArtifactBenchmark.Load(path),
     ["gguf", ..] => GgufBenchmark.Run(),
     ["references", var folder] => ReferenceBenchmark.Run(folder),
     ["tokenizer", var path, .. var tokenizers] => TokenizerBenchmark.Run(path, tokenizers),
@@ -18,6 +21,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("benchmarks: training-step | kernel | cpu-graphs [row…] | gguf | references <folder> | tokenizer <text.gz> [tokenizer…]");
+    Console.Error.WriteLine("benchmarks: training-step | kernel | cpu-graphs [row…] | graphs-guards | artifacts [row…] | gguf | references <folder> | tokenizer <text.gz> [tokenizer…]");
     return 2;
 }

@@ -14,6 +14,12 @@ internal sealed class AccessPath
 
     private AccessPath(object? root, int argument, Type type, ImmutableArray<object> steps) => (_root, _argument, Type, _steps) = (root, argument, type, steps);
 
+    /// <summary>The object that it starts at; null for an argument or a static field.</summary>
+    public object? Root => _root;
+
+    /// <summary>Fields, getters and keys, in order.</summary>
+    public ImmutableArray<object> Steps => _steps;
+
     /// <summary>Type of what is reached.</summary>
     public Type Type { get; }
 

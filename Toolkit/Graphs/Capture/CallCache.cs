@@ -40,6 +40,7 @@ internal sealed class CallCache : IDisposable
     {
         lock (_lock)
         {
+            RequireWhole();
             ArtifactSaver.Save(path, _module, _graphs, _options.Cpu, options ?? new());
         }
     }
@@ -49,6 +50,7 @@ internal sealed class CallCache : IDisposable
     {
         lock (_lock)
         {
+            RequireWhole();
             var choice = ArtifactChoice.Of(_module, _graphs)[^1];
             var inputs = choice.Captured.Inputs;
             var fresh = new List<Tensor>();
@@ -102,17 +104,20 @@ internal sealed class CallCache : IDisposable
     public object? Call(object?[] arguments)
     {
         Interruption.ThrowIfRequested(); // loops of the module, which asked, are unrolled
-        foreach (var entry in _graphs)
+        var graphs = _graphs;
+        if (TryRun(graphs, arguments, out var result))
         {
-            if (entry.TryRun(arguments, out var result))
-            {
-                Interlocked.Increment(ref _compiled);
-                return result;
-            }
+            return result;
         }
 
         lock (_lock)
         {
+            // Another thread may have captured what this one waited to capture.
+            if (_graphs != graphs && TryRun(_graphs.Except(graphs), arguments, out result))
+            {
+                return result;
+            }
+
             if (_graphs.Length + _breaks.Length < _options.RecompileLimit && !Array.Exists(_breaks, entry => entry.Guards.Holds(arguments, [])))
             {
                 return Capture(arguments);
@@ -142,6 +147,30 @@ internal sealed class CallCache : IDisposable
         }
 
         _graphs = [];
+    }
+
+    private bool TryRun(IEnumerable<Specialization> graphs, object?[] arguments, out object? result)
+    {
+        foreach (var entry in graphs)
+        {
+            if (entry.TryRun(arguments, out result))
+            {
+                Interlocked.Increment(ref _compiled);
+                return true;
+            }
+        }
+
+        result = null;
+        return false;
+    }
+
+    /// <summary>What ends early has no graph that could be written.</summary>
+    private void RequireWhole()
+    {
+        if (_graphs.Length == 0 && _breaks.Length > 0)
+        {
+            throw new CompiledArtifactException($"the module cannot be captured whole: {_breaks[^1].Break}");
+        }
     }
 
     private object? Capture(object?[] arguments)

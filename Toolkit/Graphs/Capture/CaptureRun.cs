@@ -68,7 +68,7 @@ internal sealed class CaptureRun
         var origin = limit.Position is var (method, offset) && SourceMap.Find(method, offset) is var (file, line)
             ? new Origin("", $"{method.DeclaringType?.Name}.{method.Name}", file, line)
             : new Origin("", limit.Position is var (other, _) ? $"{other.DeclaringType?.Name}.{other.Name}" : "");
-        Break = new(limit.Message, "write it with tensor operations, or move it out of forward", origin);
+        Break = tracer.Break ?? new(limit.Message, "write it with tensor operations, or move it out of forward", origin);
         if (_options.FullGraph)
         {
             throw new GraphBreakException(Break);
@@ -170,29 +170,47 @@ internal sealed class CaptureRun
 
         var disposed = tracer.Disposed.Where(entry => !entry.Path.IsFresh).Select(entry => new DisposeEffect(null, entry.Path)).ToArray();
         var graph = tracer.Builder.Build(outputs);
+        if (Separate(tracer, graph) is not { } separate)
+        {
+            return null;
+        }
+
         var needsGradient = tracer is { IsGradEnabled: true, RequiresGrad: true };
         var backend = _options.Backend ?? (made => CompiledGraph.Make(made, _options.Cpu, _options.Mode));
         IExecutable executable = !needsGradient ? backend(graph) : _options.Mode == CompileMode.Captured ? new GraphInterpreter(graph) : new Dispatch.TrainingGraph(graph, tracer.Natives, backend);
-        var guards = new GuardSet([.. tracer.Guards, .. Distinct(tracer, graph)], tracer.Tensors.Inputs, tracer.IsGradEnabled);
+        var guards = new GuardSet([.. tracer.Guards, .. separate], tracer.Tensors.Inputs, tracer.IsGradEnabled);
         return new(guards, executable, tracer.Tensors.Inputs, result, places, views, [.. holes.Select(tracer.Detached.Contains)], fields, disposed, tracer.HeedsInterruption);
     }
 
-    /// <summary>Where something is changed in place it matters that two arguments are not one tensor.</summary>
-    private static IEnumerable<Guard> Distinct(Tracer tracer, Graph graph)
+    /// <summary>Where something is changed in place it matters that nothing else lies in the same memory.</summary>
+    private static List<Guard>? Separate(Tracer tracer, Graph graph)
     {
-        if (!graph.Nodes.Any(node => node.Operator.IsMutating))
+        var changed = graph.Nodes.Where(node => node.Operator.IsMutating)
+            .SelectMany(node => node.Operator.Parameters[0].Type == "Tensor" ? node.Inputs.Take(1) : node.Inputs)
+            .Select(value => ResultViews.Of(value).Root).OfType<GraphInput>().Distinct<GraphInput>(ReferenceEqualityComparer.Instance).Select(input => graph.Inputs.IndexOf(input));
+        var guards = new List<Guard>(tracer.Tensors.Twins.Select(pair => new MemoryGuard(pair.Path, pair.Twin, true)));
+        var (paths, tensors) = (tracer.Tensors.Inputs, tracer.Tensors.Tensors);
+        var seen = new HashSet<(int, int)>();
+        foreach (var i in changed)
         {
-            yield break;
-        }
-
-        var arguments = tracer.Tensors.Inputs.Where(path => path.IsArgument).ToArray();
-        for (var i = 0; i < arguments.Length; i++)
-        {
-            for (var j = 0; j < i; j++)
+            for (var j = 0; j < paths.Count; j++)
             {
-                yield return new AliasGuard(arguments[i], arguments[j], false);
+                if (i == j || !(paths[i].IsArgument || paths[j].IsArgument) || !seen.Add((Math.Min(i, j), Math.Max(i, j))))
+                {
+                    continue;
+                }
+
+                if (TensorMemory.AreShared(tensors[i], tensors[j]))
+                {
+                    tracer.End($"{paths[i]} is changed, and {paths[j]} lies in the same memory", "give the call tensors of their own");
+                    return null;
+                }
+
+                guards.Add(new MemoryGuard(paths[i], paths[j], false));
             }
         }
+
+        return guards;
     }
 
     private static bool HoldsOnlyNumbers(Type type) => type.IsPrimitive || type.IsEnum || type == typeof(decimal)

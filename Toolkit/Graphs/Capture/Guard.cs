@@ -91,6 +91,19 @@ internal sealed record AliasGuard(AccessPath Path, AccessPath Other, bool AreSam
     public override string ToString() => $"{Path} is {(AreSame ? "" : "not ")}the tensor of {Other}";
 }
 
+/// <summary>Under another handle the same tensor as another, or in other memory than another.</summary>
+internal sealed record MemoryGuard(AccessPath Path, AccessPath Other, bool AreOne) : Guard(Path)
+{
+    public override Expression Condition(Expression value) => throw new InvalidOperationException("it compares two paths");
+
+    public override bool Holds(object? value) => throw new InvalidOperationException("it compares two paths");
+
+    /// <summary>Whether it is so.</summary>
+    public bool Holds(Tensor? a, Tensor? b) => a is not null && b is not null && (AreOne ? TensorMemory.AreOne(a, b) : !TensorMemory.AreShared(a, b));
+
+    public override string ToString() => AreOne ? $"{Path} is the tensor of {Other}" : $"{Path} shares no memory with {Other}";
+}
+
 /// <summary>What a collection holds.</summary>
 internal sealed record ContentGuard(AccessPath Path, Contents Contents) : Guard(Path)
 {

@@ -4,11 +4,13 @@ using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Capture;
 
-/// <summary>All guards of a captured call, in the order in which they must be checked, compiled into one method that also collects the graph's inputs.</summary>
+/// <summary>All guards of a captured call, in the order in which they must be checked, checked in some microseconds; the check also collects the graph's inputs.</summary>
 internal sealed class GuardSet
 {
     private readonly IReadOnlyList<Guard> _guards;
     private readonly Func<object?[], Tensor[], bool> _check;
+    private readonly GuardTable _table = new();
+    private readonly Func<object?[], Tensor[], bool>? _pairs;
     private readonly bool _isGradEnabled;
     private readonly bool _isInference;
     private readonly ScalarType _defaultType;
@@ -20,14 +22,20 @@ internal sealed class GuardSet
     public GuardSet(IReadOnlyList<Guard> guards, IReadOnlyList<AccessPath> inputs, bool isGradEnabled)
     {
         (_guards, _isGradEnabled, _isInference, _defaultType) = (guards, isGradEnabled, is_inference_mode_enabled(), get_default_dtype());
-        _check = Compile(guards, inputs);
+
+        // Arguments first, for they change; what compares two tensors last, when all have been collected.
+        var places = inputs.Select((path, i) => (path, i)).ToDictionary(pair => pair.path, pair => pair.i, (IEqualityComparer<AccessPath>)ReferenceEqualityComparer.Instance);
+        var pairs = guards.Where(guard => guard is MemoryGuard).ToArray();
+        _check = Compile([.. guards.Where(guard => guard is not MemoryGuard && !_table.TryAdd(guard, places.GetValueOrDefault(guard.Path, -1)))], places);
+        _pairs = pairs.Length == 0 ? null : Compile(pairs, places);
+        _table.Close();
     }
 
     /// <summary>The guards.</summary>
     public IReadOnlyList<Guard> Guards => _guards;
 
     /// <summary>Whether the graph stands for a call with these arguments; collects its inputs.</summary>
-    public bool Holds(object?[] arguments, Tensor[] inputs) => ModeHolds() && _check(arguments, inputs);
+    public bool Holds(object?[] arguments, Tensor[] inputs) => ModeHolds() && _check(arguments, inputs) && _table.Holds(inputs) && (_pairs is null || _pairs(arguments, inputs));
 
     /// <summary>The first guard that does not hold; null where all do.</summary>
     public string? Failure(object?[] arguments)
@@ -42,12 +50,26 @@ internal sealed class GuardSet
 
     /// <summary>The first guard of the module's state (of what is no argument) that does not hold now; null where all do.</summary>
     public string? StateFailure() =>
-        _guards.FirstOrDefault(guard => !guard.Path.IsArgument && guard is not AliasGuard { Other.IsArgument: true } && !HoldsSlowly(guard, []))?.ToString();
+        _guards.FirstOrDefault(guard => !guard.Path.IsArgument && guard is not AliasGuard { Other.IsArgument: true } && !HoldsNow(guard))?.ToString();
+
+    /// <summary>Where there is nothing to read any more, nothing is as it was.</summary>
+    private static bool HoldsNow(Guard guard)
+    {
+        try
+        {
+            return HoldsSlowly(guard, []);
+        }
+        catch (Exception problem) when (problem is NullReferenceException or ArgumentException or KeyNotFoundException or InvalidOperationException or System.Reflection.TargetException)
+        {
+            return false;
+        }
+    }
 
     private static bool HoldsSlowly(Guard guard, object?[] arguments)
     {
         var value = guard.Path.Read(arguments);
-        var holds = guard is AliasGuard alias ? ReferenceEquals(value, alias.Other.Read(arguments)) == alias.AreSame : guard.Holds(value);
+        var holds = guard is MemoryGuard memory ? memory.Holds(value as Tensor, memory.Other.Read(arguments) as Tensor)
+            : guard is AliasGuard alias ? ReferenceEquals(value, alias.Other.Read(arguments)) == alias.AreSame : guard.Holds(value);
         if (guard.Path.IsFresh)
         {
             (value as Tensor)?.Dispose();
@@ -56,7 +78,7 @@ internal sealed class GuardSet
         return holds;
     }
 
-    private static Func<object?[], Tensor[], bool> Compile(IReadOnlyList<Guard> guards, IReadOnlyList<AccessPath> inputs)
+    private static Func<object?[], Tensor[], bool> Compile(IReadOnlyList<Guard> guards, Dictionary<AccessPath, int> places)
     {
         var arguments = Expression.Parameter(typeof(object[]), "arguments");
         var tensors = Expression.Parameter(typeof(Tensor[]), "inputs");
@@ -64,9 +86,15 @@ internal sealed class GuardSet
         var body = new List<Expression>();
         var variables = new List<ParameterExpression>();
         var owners = new Dictionary<object, ParameterExpression>(ReferenceEqualityComparer.Instance);
-        var places = inputs.Select((path, i) => (path, i)).ToDictionary(pair => pair.path, pair => pair.i, (IEqualityComparer<AccessPath>)ReferenceEqualityComparer.Instance);
         foreach (var guard in guards)
         {
+            if (guard is MemoryGuard memory)
+            {
+                var holds = Expression.Call(Expression.Constant(memory), nameof(MemoryGuard.Holds), null, Collected(memory.Path), Collected(memory.Other));
+                body.Add(Expression.IfThen(Expression.Not(holds), Expression.Return(end, Expression.Constant(false))));
+                continue;
+            }
+
             var read = guard.Path.Read(arguments, Constant);
             if (places.TryGetValue(guard.Path, out var place))
             {
@@ -83,6 +111,10 @@ internal sealed class GuardSet
 
         body.Add(Expression.Label(end, Expression.Constant(true)));
         return Expression.Lambda<Func<object?[], Tensor[], bool>>(Expression.Block(variables, body), arguments, tensors).Compile();
+
+        // A tensor that is an input has been read already.
+        Expression Collected(AccessPath path) =>
+            places.TryGetValue(path, out var known) ? Expression.ArrayIndex(tensors, Expression.Constant(known)) : Expression.Convert(path.Read(arguments, Constant), typeof(Tensor));
 
         // An object is taken out of the constants once, however many of its fields are looked at.
         Expression Constant(object value)

@@ -56,6 +56,11 @@ internal static class HostApi
             return (name, "threads cannot be followed: let torch use them");
         }
 
+        if ((typeof(MemberInfo).IsAssignableFrom(type) && method.Name is "Invoke" or "GetValue" or "SetValue") || (type == typeof(Activator)) || method.Name == "DynamicInvoke")
+        {
+            return (name, "reflection cannot be followed: call the method itself");
+        }
+
         if (type.Assembly != TorchSharpApi.Assembly && !_pure.Contains(type.Namespace ?? "") && !typeof(Delegate).IsAssignableFrom(type))
         {
             return ($"{name} is not known to give the same each time", "call it outside of forward");

@@ -86,7 +86,7 @@ internal sealed partial class LeafCall
         {
             var values = _operation is not null ? EngineLowering.Lower(this, _operation) : LoweringTable.Lower(this);
             var fits = values is not null && values.Count >= Results.Length && Results.Select(TensorType.Of).SequenceEqual(values.Take(Results.Length).Select(value => value.Type));
-            return fits ? values : null;
+            return fits ? [.. values!.Select((value, i) => i < Results.Length ? Unchanged(Results[i], value) : value)] : null;
         }
         catch (GraphException)
         {
@@ -94,11 +94,26 @@ internal sealed partial class LeafCall
         }
     }
 
+    /// <summary>An operation that computes, and yet gives back what it was given: changing the one changes the other.</summary>
+    private Value Unchanged(Tensor result, Value value)
+    {
+        if (value.Producer is not { Operator: { IsMutating: false, Parameters: [{ IsAliased: false }, ..] } })
+        {
+            return value;
+        }
+
+        var source = Array.Find(_before, entry => TensorMemory.AreOne(entry.Tensor, result)).Value;
+        return source is null ? value : Add("aten::alias", source);
+    }
+
     private Value[]? Opaque()
     {
         var tensors = new List<Tensor>();
         var isRandom = LoweringTable.IsRandom(Method, Self, Arguments);
-        var op = OpaqueCall.Make(Method, Self, Arguments, tensors, IsInPlace, isRandom, Results.Length);
+
+        // Not only methods with an underscore change what they are given, and what comes out may be a view of it: then the graph runs call by call, as the program does.
+        var isMutating = IsInPlace || Results.Length == 0 || Array.Exists(Results, result => Array.Exists(_before, entry => TensorMemory.AreShared(entry.Tensor, result)));
+        var op = OpaqueCall.Make(Method, Self, Arguments, tensors, isMutating, isRandom, Results.Length);
         if (op is null)
         {
             _tracer.End($"{Method.DeclaringType!.Name}.{Method.Name} is given what cannot be kept", "give it tensors, numbers and texts");

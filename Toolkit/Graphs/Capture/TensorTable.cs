@@ -11,8 +11,17 @@ internal sealed class TensorTable(GraphBuilder builder, Func<Tensor, AccessPath,
     private readonly Dictionary<nint, Tensor> _byIdentity = [];
     private readonly List<AccessPath> _inputs = [];
 
+    private readonly List<Tensor> _tensors = [];
+    private readonly List<(AccessPath Path, AccessPath Twin)> _twins = [];
+
     /// <summary>Where the inputs of the graph are read.</summary>
     public IReadOnlyList<AccessPath> Inputs => _inputs;
+
+    /// <summary>What the inputs were in this call.</summary>
+    public IReadOnlyList<Tensor> Tensors => _tensors;
+
+    /// <summary>Paths that lead to a tensor that is an input already, under another handle.</summary>
+    public IReadOnlyList<(AccessPath Path, AccessPath Twin)> Twins => _twins;
 
     /// <summary>Where a tensor comes from; null where the program computed it, or nobody knows.</summary>
     public AccessPath? SourceOf(Tensor tensor) => _sources.TryGetValue(tensor, out var source) ? source.Path : null;
@@ -51,11 +60,13 @@ internal sealed class TensorTable(GraphBuilder builder, Func<Tensor, AccessPath,
         if (_byIdentity.TryGetValue(identity, out var twin) && !twin.IsInvalid && _values.TryGetValue(twin, out var same))
         {
             _values[tensor] = same;
+            _twins.Add((source.Path, _sources[twin].Path));
             return same;
         }
 
         var input = builder.Input(TensorType.Of(tensor), source.Kind, name(tensor, source.Path));
         _inputs.Add(source.Path);
+        _tensors.Add(tensor);
         _values[tensor] = input;
         _byIdentity[identity] = tensor;
         return input;

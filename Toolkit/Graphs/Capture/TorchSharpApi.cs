@@ -26,6 +26,9 @@ internal static class TorchSharpApi
     private static readonly FrozenSet<string> _scopes = FrozenSet.ToFrozenSet(
         ["Dispose", "MoveToOuterDisposeScope", "MoveToOtherDisposeScope", "DetachFromDisposeScope", "DetatchFromDisposeScope", "get_IsInvalid", "Finalize"]);
 
+    /// <summary>What depends on the types of tensors, not on their values.</summary>
+    private static readonly FrozenSet<string> _types = FrozenSet.ToFrozenSet(["result_type", "can_cast", "promote_types", "is_same_size", "is_tensor", "is_storage"]);
+
     private static readonly FrozenDictionary<string, string> _reads = new Dictionary<string, string>
     {
         ["item"] = "keep the number as a tensor: torch.where or a mask instead of if",
@@ -170,6 +173,11 @@ internal static class TorchSharpApi
         if (method.Name is "get_TensorItems" or "index" && arguments.SelectMany(OpaqueCall.TensorsIn).Any(IsMask))
         {
             return ("indexing with a mask has a result whose size depends on values", "use torch.where or masked_fill");
+        }
+
+        if (method is MethodInfo { ReturnType: var returned } && returned != typeof(void) && !Mentions(returned) && returned != typeof(object) && !_metadata.Contains(method.Name) && !_types.Contains(method.Name))
+        {
+            return ($"{method.DeclaringType!.Name}.{method.Name} makes a {returned.Name} of tensors", "compute with tensor operations, or call it outside of forward");
         }
 
         return method.Name switch

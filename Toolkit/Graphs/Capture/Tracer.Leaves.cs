@@ -1,4 +1,5 @@
 using System.Reflection;
+using Toolkit.Graphs.Il;
 using Toolkit.Ops;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -18,6 +19,11 @@ internal sealed partial class Tracer
             return run();
         }
 
+        if (method.DeclaringType == typeof(Ops.CpuKernel))
+        {
+            return false; // loops over memory cannot be followed: the engine's operations take their plain definitions
+        }
+
         Materialise(arguments);
         if ((TorchSharpApi.Break(method, arguments) ?? Unknown(self, arguments)) is var (reason, advice) && !IsHandleForTorchSharp(method))
         {
@@ -30,6 +36,7 @@ internal sealed partial class Tracer
             return run();
         }
 
+        WatchGiven(arguments);
         var operation = method.GetCustomAttribute<GraphOperatorAttribute>()?.Name;
         if (_generator is null && LoweringTable.IsRandom(method, self, arguments))
         {
@@ -69,6 +76,18 @@ internal sealed partial class Tracer
             if (arguments[i] is IEnumerable<Tensor> sequence and not (Tensor[] or IList<Tensor>))
             {
                 arguments[i] = sequence.ToArray();
+            }
+        }
+    }
+
+    /// <summary>What collections from outside hold becomes part of the graph.</summary>
+    private void WatchGiven(object?[] arguments)
+    {
+        foreach (var argument in arguments)
+        {
+            if ((argument is SpanValue span ? span.Array : argument) is System.Collections.IEnumerable and not string and var given && _outer.Contains(given) && !_created.Contains(given))
+            {
+                WatchContents(given);
             }
         }
     }

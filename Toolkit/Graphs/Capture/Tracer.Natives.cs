@@ -27,7 +27,7 @@ internal sealed partial class Tracer
 
         if (type.Assembly == TorchSharpApi.Assembly)
         {
-            OfTorchSharp(method, type, self);
+            OfTorchSharp(method, type, self, arguments);
         }
         else if (type == typeof(Interruption))
         {
@@ -106,7 +106,7 @@ internal sealed partial class Tracer
         }
     }
 
-    private void OfTorchSharp(MethodBase method, Type type, object? self)
+    private void OfTorchSharp(MethodBase method, Type type, object? self, object?[] arguments)
     {
         var name = method.Name;
         if (name is "no_grad" or "enable_grad" or "set_grad_enabled" or "inference_mode" || (method.IsConstructor && type.Name is "AutoGradMode" or "InferenceMode"))
@@ -117,6 +117,10 @@ internal sealed partial class Tracer
             || name.StartsWith("randint_", StringComparison.Ordinal))
         {
             End($"{type.Name}.{name}", "call it outside of forward");
+        }
+        else if (method is MethodInfo { IsStatic: true } factory && typeof(nn.Module).IsAssignableFrom(factory.ReturnType) && arguments.All(argument => argument is not nn.Module))
+        {
+            End($"a {name} is made", "make modules in the constructor");
         }
         else if (typeof(nn.Module).IsAssignableFrom(type) && method.IsConstructor)
         {

@@ -62,14 +62,16 @@ internal sealed partial class Tracer : Observer, IDisposable
 
     /// <summary>Ends the graph here.</summary>
     /// <exception cref="GraphBreakException">The whole call was asked for.</exception>
-    public void End(string reason, string advice)
+    public void End(string reason, string advice) => End(reason, advice, null);
+
+    private void End(string reason, string advice, Origin? origin)
     {
         if (Break is not null)
         {
             return;
         }
 
-        Break = new(reason, advice, Here());
+        Break = new(reason, advice, origin ?? Here());
         if (_isWhole)
         {
             throw new GraphBreakException(Break);
@@ -91,7 +93,8 @@ internal sealed partial class Tracer : Observer, IDisposable
 
     /// <inheritdoc/>
     public override void Closed(MethodBase method, string reason) =>
-        End($"{method.DeclaringType?.Name}.{method.Name} cannot be followed: {reason}", "move it out of forward, or write it with tensor operations");
+        End($"{method.DeclaringType?.Name}.{method.Name} cannot be followed: {reason}", "move it out of forward, or write it with tensor operations",
+            SourceMap.Find(method, 0) is null ? null : Place(method, 0));
 
     /// <inheritdoc/>
     public override void Created(object value) => _created.Add(value);
@@ -106,12 +109,20 @@ internal sealed partial class Tracer : Observer, IDisposable
     /// <summary>Where the program stands.</summary>
     public Origin Here()
     {
-        var position = Interpreter.Position(method => method.Module.Assembly != TorchSharpApi.Assembly) ?? Interpreter.Position(_ => true);
-        if (position is not var (method, offset))
+        // What compilers write themselves (the equality of a record) has no lines: then it is the caller that the program's author knows.
+        var program = Interpreter.Positions().Where(position => position.Method.Module.Assembly != TorchSharpApi.Assembly).ToArray();
+        var known = Array.FindIndex(program, position => SourceMap.Find(position.Method, position.Offset) is not null);
+        if (program.Length == 0 && !Interpreter.Positions().Any())
         {
             return new(_names.Current, "");
         }
 
+        var (method, offset) = program.Length == 0 ? Interpreter.Positions().First() : program[Math.Max(0, known)];
+        return Place(method, offset);
+    }
+
+    private Origin Place(MethodBase method, int offset)
+    {
         var type = method.DeclaringType;
         while (type is { IsNested: true } && type.Name.StartsWith('<'))
         {
@@ -142,8 +153,7 @@ internal sealed partial class Tracer : Observer, IDisposable
 
         if (type.Assembly == typeof(Tracer).Assembly)
         {
-            return type == typeof(Interruption) ? CallKind.Native
-                : method.IsDefined(typeof(Ops.GraphOperatorAttribute), false) ? CallKind.Leaf
+            return method.IsDefined(typeof(Ops.GraphOperatorAttribute), false) || (type == typeof(Ops.CpuKernel) && method.Name == nameof(Ops.CpuKernel.Fits)) ? CallKind.Leaf
                 : type.Namespace?.StartsWith("Toolkit.Graphs", StringComparison.Ordinal) == true && !TorchSharpApi.IsModule(type) ? CallKind.Native
                 : base.Decide(method);
         }

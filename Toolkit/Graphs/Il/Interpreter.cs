@@ -63,6 +63,16 @@ internal sealed partial class Interpreter(Observer observer)
         return null;
     }
 
+    /// <summary>Where each call stands, the innermost first.</summary>
+    public IEnumerable<(MethodBase Method, int Offset)> Positions()
+    {
+        for (var i = _frames.Count - 1; i >= 0; i--)
+        {
+            var code = _frames[i].Code;
+            yield return (code.Method, code.Instructions[Math.Min(_frames[i].Place, code.Instructions.Length - 1)].Offset);
+        }
+    }
+
     private static Type Returned(MethodBase method) => method is MethodInfo info ? info.ReturnType : typeof(void);
 
     private StackValue Execute(MethodCode code, StackValue[] arguments)

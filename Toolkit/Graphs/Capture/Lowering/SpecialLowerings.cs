@@ -13,6 +13,9 @@ internal static class SpecialLowerings
         ["Tensor.div(Scalar,RoundingMode)"] = call => Divide(call, "Scalar"),
         ["Tensor.div_(Tensor,RoundingMode)"] = call => Divide(call, "Tensor", "_"),
         ["Tensor.div_(Scalar,RoundingMode)"] = call => Divide(call, "Scalar", "_"),
+        ["Tensor.zeros(long[])"] = call => Filled(call, "aten::zero_"), // what zero_ calls: it fills the tensor itself
+        ["Tensor.ones(long[])"] = call => Filled(call, "aten::fill_.Scalar", 1L),
+        ["Tensor.log_sigmoid()"] = call => [call.Add("aten::neg", call.Add("aten::softplus", call.Add("aten::neg", call.Value(call.Self))))],
         ["Tensor.round(long)"] = call => call.Arguments[0] is 0L ? [call.Add("aten::round", call.Value(call.Self))] : null,
         ["Tensor.squeeze(long?)"] = call => [call.Arguments[0] is long dim ? call.Add("aten::squeeze.dim", call.Value(call.Self), dim) : call.Add("aten::squeeze", call.Value(call.Self))],
         ["Tensor.std(bool)"] = call => Spread(call, "std", null),
@@ -30,9 +33,6 @@ internal static class SpecialLowerings
         ["functional.batch_norm(Tensor,Tensor,Tensor,Tensor,Tensor,bool,double,double)"] = BatchNorm,
         ["functional.pad(Tensor,long[],PaddingModes,double)"] = Pad,
         ["functional.pad(Tensor,ReadOnlySpan<long>,PaddingModes,double)"] = Pad,
-        ["torch._tensor_generic(Array,ReadOnlySpan<long>,SByte,ScalarType?,Device,bool,string[])"] = Literal,
-        ["torch._tensor_generic(Memory<long>,ReadOnlySpan<long>,SByte,ScalarType?,Device,bool,string[])"] = Literal,
-        ["torch._tensor_generic(Memory<float>,ReadOnlySpan<long>,SByte,ScalarType?,Device,bool,string[])"] = Literal,
         ["Embedding.forward(Tensor)"] = Embedding,
         ["LSTMCell.forward(Tensor,ValueTuple<Tensor;Tensor>?)"] = CellLowering.LongShortTermMemory,
         ["GRUCell.forward(Tensor,Tensor)"] = CellLowering.GatedRecurrent,
@@ -44,8 +44,15 @@ internal static class SpecialLowerings
 
     /// <summary>The function for a method; null where there is none.</summary>
     public static Func<LeafCall, IReadOnlyList<Value>?>? Find(string key) => _all.GetValueOrDefault(key)
-        ?? (key.StartsWith("Tensor.get_TensorItems(long", StringComparison.Ordinal) ? IndexLowering.Element
+        ?? (key.StartsWith("torch._tensor_generic(", StringComparison.Ordinal) ? Literal
+            : key.StartsWith("Tensor.get_TensorItems(long", StringComparison.Ordinal) ? IndexLowering.Element
             : key.StartsWith("Tensor.set_TensorItems(long", StringComparison.Ordinal) ? IndexLowering.SetElement : null);
+
+    private static IReadOnlyList<Value>? Filled(LeafCall call, string name, params ReadOnlySpan<Argument> number)
+    {
+        var self = call.Value(call.Self);
+        return ArgumentOf.Integers(call.Arguments[0]) is { } sizes && self.Type.Shape == Shape.Create(sizes) ? [call.Add(name, [self, .. number])] : null;
+    }
 
     private static IReadOnlyList<Value>? Divide(LeafCall call, string other, string inPlace = "")
     {

@@ -114,24 +114,22 @@ internal static class SequenceModules
     /// <summary>What every layer makes.</summary>
     public sealed class Pyramid : Module<Tensor, List<Tensor>>
     {
-        private readonly ModuleDict<Module<Tensor, Tensor>> stages = new();
+        private readonly ModuleList<Module<Tensor, Tensor>> stages;
 
         public Pyramid(int width)
             : base(nameof(Pyramid))
         {
-            stages["narrow"] = Linear(width, width / 2);
-            stages["act"] = Mish();
-            stages["wide"] = Linear(width / 2, width);
+            stages = new(Linear(width, width / 2), Mish(), Linear(width / 2, width));
             RegisterComponents();
         }
 
         public override List<Tensor> forward(Tensor x)
         {
             var results = new List<Tensor>();
-            foreach (var (name, stage) in stages)
+            for (var i = 0; i < stages.Count; i++)
             {
-                x = stage.forward(x);
-                if (name is not "act")
+                x = stages[i].forward(x);
+                if (stages[i] is Linear { out_features: > 0 })
                 {
                     results.Add(x);
                 }

@@ -24,6 +24,9 @@ internal sealed record Specimen(string Name, Func<nn.Module> Make, Func<int, int
     /// <summary>Whether libtorch runs it in bfloat16.</summary>
     public bool HasBFloat16 { get; init; } = true;
 
+    /// <summary>Whether its first call fills tables that later ones read.</summary>
+    public bool FillsTables { get; init; }
+
     /// <summary>Methods of TorchSharp that stay calls, for want of an operator.</summary>
     public string[] Opaque { get; init; } = [];
 

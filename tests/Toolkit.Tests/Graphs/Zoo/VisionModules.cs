@@ -127,7 +127,7 @@ internal static class VisionModules
         {
             using var _ = NewDisposeScope();
             var y = functional.leaky_relu(group.forward(conv.forward(x)), 0.2);
-            return instance.forward(y).mean([2, 3]).MoveToOuterDisposeScope();
+            return instance.forward(y).relu().mean([2, 3]).MoveToOuterDisposeScope();
         }
     }
 

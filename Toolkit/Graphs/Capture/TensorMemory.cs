@@ -1,0 +1,36 @@
+using System.Runtime.InteropServices;
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs.Capture;
+
+/// <summary>Whether two handles are one tensor, and whether two tensors lie in the same memory.</summary>
+internal static partial class TensorMemory
+{
+    /// <summary>The tensor behind a handle.</summary>
+    public static nint Identity(Tensor tensor) => Marshal.ReadIntPtr(tensor.Handle);
+
+    /// <summary>Whether two handles are of one tensor.</summary>
+    public static bool AreOne(Tensor a, Tensor b) => ReferenceEquals(a, b) || (!a.IsInvalid && !b.IsInvalid && Identity(a) == Identity(b));
+
+    /// <summary>Whether a change of one tensor may be a change of another.</summary>
+    public static bool AreShared(Tensor a, Tensor b) => AreOne(a, b) || (!a.IsInvalid && !b.IsInvalid && Start(a) is var start and not 0 && start == Start(b));
+
+    /// <summary>Where the memory begins that a tensor is a view of; 0 where it has none that can be asked for.</summary>
+    private static nint Start(Tensor tensor)
+    {
+        if (tensor.is_sparse || tensor.numel() == 0)
+        {
+            return 0;
+        }
+
+        var failed = aoti_torch_get_data_ptr(tensor.Handle, out var address) != 0 | aoti_torch_get_storage_offset(tensor.Handle, out var offset) != 0;
+        GC.KeepAlive(tensor);
+        return failed ? 0 : address - (nint)(offset * tensor.ElementSize);
+    }
+
+    [LibraryImport("torch_cpu")]
+    private static partial int aoti_torch_get_data_ptr(nint tensor, out nint address);
+
+    [LibraryImport("torch_cpu")]
+    private static partial int aoti_torch_get_storage_offset(nint tensor, out long offset);
+}
