@@ -185,7 +185,7 @@ internal sealed unsafe partial class CpuProgram : IDisposable
             }
         }
 
-        return new() { Region = (nint)region, IsParallel = _threads > 1 && total > 15_000 };
+        return new() { Region = (nint)region, IsParallel = _threads > 1 && total > 30_000 };
     }
 
     /// <summary>Every kernel by itself, with the time that it takes.</summary>
