@@ -89,6 +89,7 @@ internal sealed class CallCache : IDisposable
                     Breaks = [.. _breaks.Select(entry => entry.Break)],
                     OpaqueCalls = [.. _opaque],
                     Recompiles = [.. _recompiles],
+                    Training = [.. _graphs.Select(entry => entry.Executable).OfType<Dispatch.TrainingGraph>().Select(graph => graph.ToString())],
                     Guards = _graphs.Sum(entry => entry.Guards.Guards.Count),
                     CompiledCalls = Interlocked.Read(ref _compiled),
                     CapturedCalls = Interlocked.Read(ref _captured),

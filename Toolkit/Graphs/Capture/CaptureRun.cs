@@ -171,7 +171,8 @@ internal sealed class CaptureRun
         var disposed = tracer.Disposed.Where(entry => !entry.Path.IsFresh).Select(entry => new DisposeEffect(null, entry.Path)).ToArray();
         var graph = tracer.Builder.Build(outputs);
         var needsGradient = tracer is { IsGradEnabled: true, RequiresGrad: true };
-        IExecutable executable = needsGradient ? new GraphInterpreter(graph) : _options.Backend is { } backend ? backend(graph) : CompiledGraph.Make(graph, _options.Cpu, _options.Mode);
+        var backend = _options.Backend ?? (made => CompiledGraph.Make(made, _options.Cpu, _options.Mode));
+        IExecutable executable = !needsGradient ? backend(graph) : _options.Mode == CompileMode.Captured ? new GraphInterpreter(graph) : new Dispatch.TrainingGraph(graph, tracer.Natives, backend);
         var guards = new GuardSet([.. tracer.Guards, .. Distinct(tracer, graph)], tracer.Tensors.Inputs, tracer.IsGradEnabled);
         return new(guards, executable, tracer.Tensors.Inputs, result, places, views, [.. holes.Select(tracer.Detached.Contains)], fields, disposed, tracer.HeedsInterruption);
     }
