@@ -41,6 +41,9 @@ internal sealed class AccessPath
     /// <summary>What a getter of it gives.</summary>
     public AccessPath Then(MethodInfo getter) => new(_root, _argument, getter.ReturnType, _steps.Add(getter));
 
+    /// <summary>The same, known to be of a type.</summary>
+    public AccessPath As(Type type) => new(_root, _argument, type, _steps);
+
     /// <summary>An element of it.</summary>
     public AccessPath Element(object key, Type type) => new(_root, _argument, type, _steps.Add(new Key(key)));
 

@@ -1,4 +1,5 @@
 using System.Reflection;
+using Toolkit.Graphs.Il;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Capture;
@@ -12,6 +13,8 @@ internal sealed class CallCache : IDisposable
     private readonly Lock _lock = new();
     private readonly List<string> _recompiles = [];
     private readonly List<string> _opaque = [];
+    private readonly List<Specialization> _dropped = [];
+    private readonly Splitter _splitter;
     private Specialization[] _graphs = [];
     private (GuardSet Guards, GraphBreak Break)[] _breaks = [];
     private long _compiled;
@@ -22,10 +25,14 @@ internal sealed class CallCache : IDisposable
     /// <param name="module">The module.</param>
     /// <param name="method">The method that is called.</param>
     /// <param name="options">How it is compiled.</param>
-    public CallCache(nn.Module module, MethodInfo method, CompileOptions options) => (_module, _method, _options) = (module, method, options);
+    public CallCache(nn.Module module, MethodInfo method, CompileOptions options)
+    {
+        (_module, _method, _options) = (module, method, options);
+        _splitter = new Splitter(module, method, options, _lock);
+    }
 
     /// <summary>The graph that was captured last; null before there is one.</summary>
-    public Specialization? Last => _graphs.LastOrDefault();
+    public Specialization? Last => _splitter.Points.SelectMany(point => point.Graphs).LastOrDefault() ?? _graphs.LastOrDefault();
 
     /// <summary>What became of it so far.</summary>
     public CompileReport Report
@@ -36,11 +43,12 @@ internal sealed class CallCache : IDisposable
             {
                 return new()
                 {
-                    Graphs = [.. _graphs.Select(entry => entry.Graph)],
-                    Breaks = [.. _breaks.Select(entry => entry.Break)],
-                    OpaqueCalls = [.. _opaque],
-                    Recompiles = [.. _recompiles],
-                    Guards = _graphs.Sum(entry => entry.Guards.Guards.Count),
+                    Graphs = [.. All.Select(entry => entry.Graph)],
+                    Breaks = [.. _breaks.Select(entry => entry.Break).Concat(_splitter.Breaks).Distinct()],
+                    OpaqueCalls = [.. _opaque, .. _splitter.OpaqueCalls],
+                    Recompiles = [.. _recompiles, .. _splitter.Recompiles],
+                    Continuations = [.. _splitter.Points.Select(point => $"{point.Origin}: {(point.IsSkipped ? "run as it is" : $"{point.Graphs.Count} graphs")}")],
+                    Guards = All.Sum(entry => entry.Guards.Guards.Count),
                     CompiledCalls = Interlocked.Read(ref _compiled),
                     CapturedCalls = Interlocked.Read(ref _captured),
                     EagerCalls = Interlocked.Read(ref _eager),
@@ -54,21 +62,31 @@ internal sealed class CallCache : IDisposable
     public object? Call(object?[] arguments)
     {
         Interruption.ThrowIfRequested(); // loops of the module, which asked, are unrolled
+        SplitState? call = null;
         foreach (var entry in _graphs)
         {
-            if (entry.TryRun(arguments, out var result))
+            call ??= entry.EndsAtBreak ? new SplitState(arguments) : null;
+            if (entry.TryRun(arguments, out var result, call))
             {
-                Interlocked.Increment(ref _compiled);
-                return result;
+                return entry.EndsAtBreak ? Continue((Frame[])result!, call!, entry) : Served(result);
             }
         }
 
+        CaptureRun? run = null;
+        object? first = null;
         lock (_lock)
         {
             if (_graphs.Length + _breaks.Length < _options.RecompileLimit && !Array.Exists(_breaks, entry => entry.Guards.Holds(arguments, [])))
             {
-                return Capture(arguments);
+                call = new SplitState(arguments) { IsCaptured = true };
+                run = new CaptureRun(_module, _method, _options, call);
+                first = Capture(run, arguments);
             }
+        }
+
+        if (run is not null)
+        {
+            return run.IsSuspended ? Continue((Frame[])first!, call!, run.Specialization) : first;
         }
 
         Interlocked.Increment(ref _eager);
@@ -88,32 +106,85 @@ internal sealed class CallCache : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var entry in _graphs)
+        foreach (var entry in _graphs.Concat(_dropped))
         {
             entry.Dispose();
         }
 
+        _splitter.Dispose();
         _graphs = [];
     }
 
-    private object? Capture(object?[] arguments)
+    private IEnumerable<Specialization> All => _graphs.Concat(_splitter.Points.SelectMany(point => point.Graphs));
+
+    private object? Served(object? result)
+    {
+        Interlocked.Increment(ref _compiled);
+        return result;
+    }
+
+    /// <summary>Goes on after a graph that ended at a break.</summary>
+    private object? Continue(Frame[] frames, SplitState call, Specialization? prefix)
+    {
+        try
+        {
+            return _splitter.Continue(frames, call);
+        }
+        finally
+        {
+            if (call.IsCaptured)
+            {
+                Interlocked.Increment(ref _captured);
+                _splitter.Forget(call);
+            }
+            else
+            {
+                Interlocked.Increment(ref call.Obstacle is null ? ref _compiled : ref _eager);
+            }
+
+            if (call.Obstacle is { } obstacle && prefix is not null)
+            {
+                GiveUp(prefix, obstacle);
+            }
+        }
+    }
+
+    /// <summary>Calls that a graph stands for the beginning of run as they are from now on: what comes after it cannot be split.</summary>
+    private void GiveUp(Specialization prefix, string obstacle)
+    {
+        lock (_lock)
+        {
+            if (_graphs.Contains(prefix))
+            {
+                _graphs = [.. _graphs.Where(entry => entry != prefix)];
+                _dropped.Add(prefix); // another thread may be running it
+                _breaks = [.. _breaks, (prefix.Guards.WithoutInputs(), new GraphBreak($"such calls run as they are: {obstacle}", "", Origin.None))];
+            }
+        }
+    }
+
+    private object? Capture(CaptureRun run, object?[] arguments)
     {
         if (_graphs.Length > 0)
         {
             _recompiles.Add(_graphs[^1].Guards.Failure(arguments) ?? "another graph is needed");
         }
 
-        var run = new CaptureRun(_module, _method, _options);
         var result = run.Call(arguments);
-        _captured++;
         _opaque.AddRange(run.OpaqueCalls);
         if (run.Specialization is { } made)
         {
             _graphs = [.. _graphs, made];
+            _splitter.Note(run.Break);
         }
         else if (run.BreakGuards is { } guards)
         {
             _breaks = [.. _breaks, (guards, run.Break!)];
+        }
+
+        if (!run.IsSuspended)
+        {
+            _captured++;
         }
 
         return result;

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Graphs.Capture;
 
 /// <summary>One call that is captured while it runs.</summary>
-internal sealed class CaptureRun
+internal sealed partial class CaptureRun
 {
     private readonly nn.Module _module;
     private readonly MethodInfo _method;
@@ -31,7 +31,7 @@ internal sealed class CaptureRun
     /// <exception cref="GraphBreakException">The graph ended early, which was not allowed.</exception>
     public object? Call(object?[] arguments)
     {
-        using var tracer = new Tracer(_module, _options.FullGraph);
+        using var tracer = new Tracer(_module, _options.FullGraph, _call);
         tracer.WatchArguments(arguments, [.. _method.GetParameters().Select(parameter => parameter.ParameterType)]);
         object? result;
         try
@@ -44,6 +44,12 @@ internal sealed class CaptureRun
         }
 
         OpaqueCalls = tracer.OpaqueCalls;
+        if (tracer.Interpreter.TakeSuspended() is { } frames)
+        {
+            FinishAtBreak(tracer, frames, arguments);
+            return frames;
+        }
+
         if (tracer.SwitchesGrad && tracer.RequiresGrad)
         {
             tracer.End("gradients are turned on or off where they are recorded", "use detach()");
@@ -143,9 +149,9 @@ internal sealed class CaptureRun
                 return null;
             }
 
-            if (value is GraphInput input && tracer.Tensors.IsExternal(holes[i]))
+            if (tracer.Tensors.IsExternal(holes[i]) && PlaceOf(tracer, holes[i], value) is >= 0 and var place)
             {
-                places[i] = -1 - tracer.Builder.Inputs.ToList().IndexOf(input);
+                places[i] = -1 - place;
             }
             else
             {
@@ -157,7 +163,7 @@ internal sealed class CaptureRun
         var disposed = tracer.Disposed.Where(entry => !entry.Path.IsFresh).Select(entry => new DisposeEffect(null, entry.Path)).ToArray();
         var graph = tracer.Builder.Build(outputs);
         var needsGradient = tracer is { IsGradEnabled: true, RequiresGrad: true };
-        IExecutable executable = needsGradient ? new GraphInterpreter(graph) : _options.Backend is { } backend ? backend(graph) : CompiledGraph.Make(graph, _options.Cpu, _options.Mode);
+        IExecutable executable = needsGradient || (result is FramesTemplate && SharesMemory(tracer, holes)) ? new GraphInterpreter(graph) : _options.Backend is { } backend ? backend(graph) : CompiledGraph.Make(graph, _options.Cpu, _options.Mode);
         var guards = new GuardSet([.. tracer.Guards, .. Distinct(tracer, graph)], tracer.Tensors.Inputs, tracer.IsGradEnabled);
         return new(guards, executable, tracer.Tensors.Inputs, result, places, [.. holes.Select(tracer.Detached.Contains)], fields, disposed);
     }

@@ -40,14 +40,28 @@ internal sealed class Specialization : IDisposable
     /// <summary>What runs it.</summary>
     public IExecutable Executable => _executable;
 
+    /// <summary>Whether it ends at a break, after which the call goes on.</summary>
+    public bool EndsAtBreak => _result is FramesTemplate;
+
+    private bool HasEffects => _fields.Length > 0 || _frees.Length > 0 || Graph.Nodes.Any(node => node.Operator.IsMutating);
+
     /// <summary>Runs a call if it stands for it.</summary>
-    public bool TryRun(object?[] arguments, out object? result)
+    /// <param name="arguments">Of the call, or what is alive where it goes on.</param>
+    /// <param name="result">What the call returns; where the graph ends at a break, the <see cref="Il.Frame"/>s to go on with.</param>
+    /// <param name="call">The call that is split; null where graphs that end at a break do not serve.</param>
+    public bool TryRun(object?[] arguments, out object? result, SplitState? call = null)
     {
+        result = null;
+        if (_result is FramesTemplate frames && !frames.Fits(call))
+        {
+            return false;
+        }
+
         var inputs = (Tensor[])_constants.Clone();
         var holds = Guards.Holds(arguments, inputs);
         try
         {
-            result = holds ? Run(arguments, inputs) : null;
+            result = holds ? Run(arguments, inputs, call) : null;
             return holds;
         }
         finally
@@ -92,7 +106,7 @@ internal sealed class Specialization : IDisposable
         }
     }
 
-    private object? Run(object?[] arguments, Tensor[] inputs)
+    private object? Run(object?[] arguments, Tensor[] inputs, SplitState? call)
     {
         var outputs = _executable.Run(inputs);
         Tensor At(int hole) => _holes[hole] >= 0 ? outputs[_holes[hole]] : inputs[-1 - _holes[hole]];
@@ -119,6 +133,12 @@ internal sealed class Specialization : IDisposable
             free.Apply(arguments, At);
         }
 
-        return _result.Fill(At);
+        if (_result is not FramesTemplate frames)
+        {
+            return _result.Fill(At);
+        }
+
+        call!.HasEffects |= HasEffects;
+        return frames.Fill(At, arguments, call);
     }
 }

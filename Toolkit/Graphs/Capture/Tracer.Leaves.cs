@@ -22,7 +22,7 @@ internal sealed partial class Tracer
         if ((TorchSharpApi.Break(method, arguments) ?? Unknown(self, arguments)) is var (reason, advice) && !IsHandleForTorchSharp(method))
         {
             End(reason, advice);
-            return run();
+            return Interpreter.IsSuspended ? null : run();
         }
 
         if (method.Name == "get_Handle")
@@ -40,7 +40,9 @@ internal sealed partial class Tracer
         _builder.Origin = Here();
         var call = new LeafCall(this, method, operation, self, arguments);
         var result = run();
+        _isDone = true;
         call.Record(result);
+        _isDone = false;
         return result;
     }
 

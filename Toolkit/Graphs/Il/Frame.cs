@@ -7,6 +7,7 @@ internal sealed class Frame(MethodCode code, StackValue[] arguments)
 {
     private StackValue[] _stack = new StackValue[8];
     private int _depth;
+    private StackValue[]? _kept;
 
     public MethodCode Code => code;
 
@@ -19,6 +20,12 @@ internal sealed class Frame(MethodCode code, StackValue[] arguments)
 
     /// <summary>Place of the instruction after it; a jump changes it.</summary>
     public int Next { get; set; }
+
+    /// <summary>How much was on the stack when the instruction that is being executed began.</summary>
+    public int Start { get; set; }
+
+    /// <summary>Whether it was called by the instruction at which the frame below it stands, so that its result goes there.</summary>
+    public bool IsLinked { get; init; }
 
     /// <summary>Whether the method, or the filter of a handler, is done.</summary>
     public bool IsDone { get; set; }
@@ -33,6 +40,8 @@ internal sealed class Frame(MethodCode code, StackValue[] arguments)
     public Dictionary<ExceptionHandlingClause, Exception> Caught { get; } = [];
 
     public int Depth => _depth;
+
+    public ReadOnlySpan<StackValue> Stack => _stack.AsSpan(0, _depth);
 
     public void Push(StackValue value)
     {
@@ -51,6 +60,20 @@ internal sealed class Frame(MethodCode code, StackValue[] arguments)
     public StackValue Peek() => _stack[_depth - 1];
 
     public void Clear() => _depth = 0;
+
+    /// <summary>Remembers the stack as it was before the instruction: what is left above its top is still there.</summary>
+    public void Keep() => _kept = _stack[..Start];
+
+    /// <summary>Stands before the instruction again.</summary>
+    public void Retry()
+    {
+        _kept!.CopyTo(_stack, 0);
+        (_depth, _kept, IsDone) = (_kept.Length, null, false);
+        if (Place > 0 && code.Instructions[Place - 1].Code == System.Reflection.Metadata.ILOpCode.Constrained)
+        {
+            Place--; // what it says was used up
+        }
+    }
 }
 
 /// <summary>Handlers that still have to run, and what comes after them: a place to go on at, or an exception to throw.</summary>
