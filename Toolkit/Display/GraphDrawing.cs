@@ -148,6 +148,12 @@ internal static class GraphDrawing
 
     private static Box Together(string module, List<Node> nodes)
     {
+        if (nodes is [var single])
+        {
+            var box = Single(single);
+            return module == "" ? box : box with { Lines = [module, .. box.Lines.Take(1)] };
+        }
+
         var tip = string.Join('\n', nodes.Take(40));
         var kinds = nodes.Select(node => node.Operator.Name.Split("::")[^1].Split('.')[0]).Distinct().ToArray();
         return new(

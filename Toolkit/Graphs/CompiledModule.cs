@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Graphs;
 
 /// <summary>A module whose calls are served by graphs of its operations, captured from its first calls. It computes what the module computes, with the module's own parameters.</summary>
-public sealed class CompiledModule<T, TResult> : nn.Module<T, TResult>, ICompiledModule
+public sealed partial class CompiledModule<T, TResult> : nn.Module<T, TResult>, ICompiledModule
 {
     private readonly CallCache _cache;
 

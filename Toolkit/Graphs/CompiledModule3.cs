@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Graphs;
 
 /// <inheritdoc cref="CompiledModule{T, TResult}"/>
-public sealed class CompiledModule<T1, T2, T3, TResult> : nn.Module<T1, T2, T3, TResult>, ICompiledModule
+public sealed partial class CompiledModule<T1, T2, T3, TResult> : nn.Module<T1, T2, T3, TResult>, ICompiledModule
 {
     private readonly CallCache _cache;
 

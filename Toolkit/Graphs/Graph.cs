@@ -37,4 +37,23 @@ public sealed class Graph
 
         return counts;
     }
+
+    /// <summary>The graph of a text that <see cref="ToText"/> wrote, or a person in the same form.</summary>
+    /// <exception cref="GraphException">It is no graph; the message begins with line and column.</exception>
+    public static Graph Parse(string text) => GraphText.Parse(text);
+
+    /// <summary>
+    /// The operations of a module: it is called once, for real and without gradients, and its operations are written down. Nothing is compiled.
+    /// </summary>
+    /// <param name="module">The module.</param>
+    /// <param name="inputs">What it is called with.</param>
+    /// <exception cref="GraphBreakException">It cannot be captured whole.</exception>
+    /// <exception cref="ArgumentException">The module takes something else.</exception>
+    public static Graph Of(TorchSharp.torch.nn.Module module, params ReadOnlySpan<object?> inputs) => Capture.WholeCapture.Of(module, [.. inputs]);
+
+    /// <summary>The textual form, which <see cref="Parse"/> reads: see <see cref="GraphText"/>.</summary>
+    public string ToText() => GraphText.Write(this);
+
+    /// <summary>What running it takes: floating-point operations, bytes, memory.</summary>
+    public GraphCost Cost() => GraphCost.Of(this);
 }

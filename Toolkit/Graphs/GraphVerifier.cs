@@ -42,6 +42,10 @@ public static class GraphVerifier
         }
     }
 
+    /// <summary>Checks a node by itself: its arguments, its body and what it makes.</summary>
+    /// <exception cref="GraphException">Something does not fit.</exception>
+    internal static void Verify(Node node) => Check(node, new HashSet<Value>(node.Inputs, ReferenceEqualityComparer.Instance), false);
+
     private static void Define(Value value, string by, HashSet<Value> known, HashSet<string> names)
     {
         Require(known.Add(value), $"%{value.Name} of {by} is there twice");

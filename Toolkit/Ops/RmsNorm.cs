@@ -9,17 +9,18 @@ namespace Toolkit.Ops;
 /// <summary>Root mean square normalisation, <c>y = x / sqrt(mean(x²) + ε) · w</c> over the last dimension (Zhang and Sennrich, 2019).</summary>
 public static class RmsNorm
 {
-    /// <summary>The plain definition. Statistics are taken in float32, as Hugging Face does.</summary>
+    /// <summary>The plain definition. Statistics are taken in float32, as Hugging Face does, or in float64 where that is given.</summary>
     /// <param name="x">(..., D).</param>
     /// <param name="weight">(D).</param>
     /// <param name="epsilon">ε.</param>
     public static Tensor Reference(Tensor x, Tensor weight, double epsilon)
     {
         using var small = epsilon.ToScalar();
-        var wide = x.dtype == ScalarType.Float32 ? x : x.to(ScalarType.Float32);
+        var isWide = x.dtype is ScalarType.Float32 or ScalarType.Float64;
+        var wide = isWide ? x : x.to(ScalarType.Float32);
         var inverse = wide.mul(wide).mean([-1], keepdim: true).add(small, Scalars.One).rsqrt();
         var normalised = wide.mul(inverse);
-        return weight.mul(x.dtype == ScalarType.Float32 ? normalised : normalised.to(x.dtype));
+        return weight.mul(isWide ? normalised : normalised.to(x.dtype));
     }
 
     /// <summary>The same in one pass over memory for float32 on the CPU; elsewhere the reference.</summary>

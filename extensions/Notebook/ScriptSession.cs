@@ -21,6 +21,7 @@ public sealed class ScriptSession : IDisposable
     private readonly SessionThread _thread = new();
     private readonly SessionReferences _references = new();
     private readonly Dictionary<string, string> _sources = [];
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, Compilation> _compilations = [];
     private readonly HashSet<string> _imported = [];
     private readonly ErrorReport _errors;
     private readonly SessionGlobals _globals;
@@ -42,6 +43,7 @@ public sealed class ScriptSession : IDisposable
         _previousHost = Output.Host;
         Output.Host = new SessionHost(this);
         _capture = new ConsoleCapture((stream, text) => Raise(new TextWritten(stream, text)), () => ReadLine?.Invoke());
+        Graphs.Il.SourceMap.Provider = DebuggingInformation;
         BackgroundFailures.Report(failure => Raise(new TextWritten("stderr", $"An exception ended a background thread: {failure}\n")));
     }
 
@@ -121,6 +123,7 @@ public sealed class ScriptSession : IDisposable
     {
         _capture.Dispose();
         BackgroundFailures.Report(null);
+        Graphs.Il.SourceMap.Provider = null;
         Interruption.Follow(null);
         Output.Host = _previousHost;
         lock (_gate)
@@ -253,6 +256,8 @@ public sealed class ScriptSession : IDisposable
             }
         }
 
+        var compilation = script.GetCompilation();
+        _compilations[compilation.AssemblyName!] = compilation;
         var added = _references.Added.Count;
         _state = await (_state is null ? script.RunAsync(_globals, _ => true) : script.RunFromAsync(_state, _ => true));
         _inherited = added;
@@ -367,6 +372,19 @@ public sealed class ScriptSession : IDisposable
         }
 
         return null;
+    }
+
+    /// <summary>Lines of a cell, for what looks into its machine code: compiled once more, into nothing but debugging information.</summary>
+    private byte[]? DebuggingInformation(System.Reflection.Assembly assembly)
+    {
+        if (!_compilations.TryGetValue(assembly.GetName().Name ?? "", out var compilation))
+        {
+            return null;
+        }
+
+        using var lines = new MemoryStream();
+        var emitted = compilation.Emit(Stream.Null, lines, options: new Microsoft.CodeAnalysis.Emit.EmitOptions(debugInformationFormat: Microsoft.CodeAnalysis.Emit.DebugInformationFormat.PortablePdb));
+        return emitted.Success ? lines.ToArray() : null;
     }
 
     private static string FolderOf(RunCell cell) => cell.File is { } file ? Path.GetDirectoryName(file)! : Directory.GetCurrentDirectory();

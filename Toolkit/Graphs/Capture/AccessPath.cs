@@ -20,6 +20,9 @@ internal sealed class AccessPath
     /// <summary>Whether it starts at an argument.</summary>
     public bool IsArgument => _argument >= 0;
 
+    /// <summary>The argument that it is, not something in it; null where it is something else.</summary>
+    public int? Direct => IsArgument && _steps.IsEmpty ? _argument : null;
+
     /// <summary>Whether reading it makes a handle that the reader must free.</summary>
     public bool IsFresh => _steps.LastOrDefault() is MethodInfo method && method.DeclaringType!.Assembly == TorchSharpApi.Assembly && typeof(TorchSharp.torch.Tensor).IsAssignableFrom(Type);
 
@@ -57,7 +60,7 @@ internal sealed class AccessPath
             {
                 FieldInfo field => Expression.Field(field.IsStatic ? null : As(current!, field.DeclaringType!), field),
                 MethodInfo getter => Expression.Call(As(current!, getter.DeclaringType!), getter),
-                _ => Expression.Call(typeof(AccessPath), nameof(ElementAt), null, Expression.Convert(current!, typeof(object)), Expression.Constant(((Key)step).Value)),
+                _ => Expression.Call(typeof(AccessPath), nameof(ElementAt), null, Expression.Convert(current!, typeof(object)), Expression.Constant(((Key)step).Value, typeof(object))),
             };
         }
 

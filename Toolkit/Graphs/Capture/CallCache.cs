@@ -29,6 +29,10 @@ internal sealed class CallCache : IDisposable
     {
         (_module, _method, _options) = (module, method, options);
         _splitter = new Splitter(module, method, options, _lock);
+        if (options.Backend is null)
+        {
+            Cpu.CpuBackend.WarmUpFor(module.GetType().AssemblyQualifiedName!, options.Cpu ?? new());
+        }
     }
 
     /// <summary>The graph that was captured last; null before there is one.</summary>
@@ -165,17 +169,20 @@ internal sealed class CallCache : IDisposable
 
     private object? Capture(CaptureRun run, object?[] arguments)
     {
-        if (_graphs.Length > 0)
+        // The call may change what the guards look at.
+        var why = _graphs.Length > 0 ? _graphs[^1].Guards.Failure(arguments) ?? "another graph is needed" : null;
+        var result = run.Call(arguments);
+        if (why is not null)
         {
-            _recompiles.Add(_graphs[^1].Guards.Failure(arguments) ?? "another graph is needed");
+            _recompiles.Add(why);
         }
 
-        var result = run.Call(arguments);
         _opaque.AddRange(run.OpaqueCalls);
         if (run.Specialization is { } made)
         {
             _graphs = [.. _graphs, made];
             _splitter.Note(run.Break);
+            Cpu.CpuBackend.Remember(_module.GetType().AssemblyQualifiedName!, _options.Cpu ?? new());
         }
         else if (run.BreakGuards is { } guards)
         {

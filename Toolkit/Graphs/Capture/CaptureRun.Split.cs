@@ -8,6 +8,11 @@ internal sealed partial class CaptureRun
 {
     private readonly SplitState? _call;
 
+    /// <summary>Where a part of a call changes what was made in an earlier part, anything may be a view of anything: then it runs operation by operation, as the program does.</summary>
+    private bool _isContinuation;
+
+    private (Frame[] Frames, LiveLayout Layout)? _before;
+
     /// <summary>A part of a call of a method of a module.</summary>
     public CaptureRun(nn.Module module, System.Reflection.MethodInfo method, CompileOptions options, SplitState? call)
         : this(module, method, options) => _call = options.FullGraph ? null : call;
@@ -20,10 +25,14 @@ internal sealed partial class CaptureRun
 
     /// <summary>Goes on with a call.</summary>
     /// <param name="frames">The calls that are under way.</param>
+    /// <param name="layout">Which of their variables are alive.</param>
     /// <param name="live">What is alive in them.</param>
+    /// <param name="changing">Numbers that are others each time: a graph ends before it would use them.</param>
     /// <returns>What the call returns, or the <see cref="Frame"/>s at the next break.</returns>
-    public object? Continue(Frame[] frames, object?[] live)
+    public object? Continue(Frame[] frames, LiveLayout layout, object?[] live, IReadOnlySet<(MethodCode Code, SlotKind Kind, int Index)> changing)
     {
+        (_isContinuation, _before) = (true, (frames, layout));
+        LiveLayout.Watch(frames, changing);
         using var tracer = new Tracer(_module, _options.FullGraph, _call);
         tracer.WatchState(live);
         if (tracer.Break is not null)
@@ -45,6 +54,7 @@ internal sealed partial class CaptureRun
         }
 
         OpaqueCalls = tracer.OpaqueCalls;
+        tracer.WatchNumbers(i => LiveLayout.TouchOf(frames, layout.Slots[i]) == 1);
         _call!.HasEffects |= tracer.HasChangedOutside || tracer.Written.Count > 0;
         if (tracer.Interpreter.TakeSuspended() is { } next)
         {
@@ -75,8 +85,7 @@ internal sealed partial class CaptureRun
     private void FinishAtBreak(Tracer tracer, Frame[] frames, object?[] live)
     {
         (IsSuspended, IsEmpty, Break) = (true, tracer.Builder.Nodes.Count == 0, tracer.Break);
-        var isContinuation = ReferenceEquals(live, _call!.Arguments) is false;
-        if (isContinuation && IsEmpty)
+        if (_isContinuation && IsEmpty)
         {
             return;
         }
@@ -91,7 +100,7 @@ internal sealed partial class CaptureRun
         {
             Break = Break! with { Reason = $"{Break.Reason} (the call is not split there: {obstacle})" };
             BreakGuards = new GuardSet(tracer.Guards, [], tracer.IsGradEnabled);
-            _call.Stop(Break.ToString());
+            _call!.Stop(Break.ToString());
         }
     }
 
@@ -111,7 +120,7 @@ internal sealed partial class CaptureRun
 
         bool IsKept(object value) => value is ValueType ? HoldsOnlyNumbers(value.GetType()) : tracer.IsOuter(value);
         var builder = new LiveBuilder(_call!, live, Hole, tracer.IsOuter);
-        if (FramesTemplate.Of(frames, builder, tracer, _call!, holes, out var obstacle) is not { } template)
+        if (FramesTemplate.Of(frames, builder, tracer, _call!, holes, _before, out var obstacle) is not { } template)
         {
             return obstacle ?? "what is alive there cannot be made again";
         }
@@ -135,27 +144,4 @@ internal sealed partial class CaptureRun
     /// <summary>Whether an object is one of those that are made again, or holds one.</summary>
     private static bool HoldsLive(object? value, LiveBuilder builder) => value is not (null or Tensor or string)
         && (builder.Makes(value) || (value is System.Collections.IEnumerable items && items.Cast<object?>().Any(item => HoldsLive(item, builder))));
-
-    private static int PlaceOf(Tracer tracer, Tensor tensor, Value value)
-    {
-        var path = tracer.Tensors.SourceOf(tensor);
-        return value is GraphInput input ? tracer.Builder.Inputs.ToList().IndexOf(input) : tracer.Tensors.Inputs.ToList().FindIndex(other => ReferenceEquals(other, path));
-    }
-
-    /// <summary>
-    /// Whether tensors that are alive at a break share memory with each other or with inputs, in a module that changes tensors in place: then they must go on sharing it, which only
-    /// running operation by operation guarantees.
-    /// </summary>
-    private bool SharesMemory(Tracer tracer, List<Tensor> holes)
-    {
-        if (!InPlaceScan.Finds(_module))
-        {
-            return false;
-        }
-
-        var made = holes.Where(tensor => !tracer.Tensors.IsExternal(tensor)).Select(StorageOf).ToList();
-        return made.Distinct().Count() < made.Count || made.Intersect(tracer.Tensors.Sources.Select(StorageOf)).Any();
-    }
-
-    private static nint StorageOf(Tensor tensor) => TensorCheck.StorageOf(tensor);
 }

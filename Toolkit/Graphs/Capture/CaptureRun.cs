@@ -140,6 +140,7 @@ internal sealed partial class CaptureRun
     private Specialization? Build(Tracer tracer, Template result, List<Tensor> holes, FieldEffect[] fields)
     {
         var places = new int[holes.Count];
+        var views = new ResultViews?[holes.Count];
         var outputs = new List<Value>();
         for (var i = 0; i < places.Length; i++)
         {
@@ -149,23 +150,36 @@ internal sealed partial class CaptureRun
                 return null;
             }
 
-            if (tracer.Tensors.IsExternal(holes[i]) && PlaceOf(tracer, holes[i], value) is >= 0 and var place)
+            var (root, view) = ResultViews.Of(value);
+            if (root is GraphInput input)
             {
-                places[i] = -1 - place;
+                places[i] = -1 - tracer.Builder.Inputs.ToList().IndexOf(input);
+                views[i] = tracer.Tensors.IsExternal(holes[i]) ? null : view ?? ResultViews.Same;
             }
             else
             {
-                outputs.Add(value);
-                places[i] = outputs.Count - 1;
+                // Results that share memory come from one output; one that is alone is an output as it is, whatever it is a view of.
+                var isShared = Enumerable.Range(0, holes.Count).Any(j => j != i && tracer.Tensors.Find(holes[j]) is { } other && ReferenceEquals(ResultViews.Of(other).Root, root));
+                (root, views[i]) = isShared ? (root, view) : (value, null);
+                var known = outputs.FindIndex(output => ReferenceEquals(output, root));
+                places[i] = known < 0 ? outputs.Count : known;
+                if (known < 0)
+                {
+                    outputs.Add(root);
+                }
+                else
+                {
+                    views[i] ??= ResultViews.Same;
+                }
             }
         }
 
         var disposed = tracer.Disposed.Where(entry => !entry.Path.IsFresh).Select(entry => new DisposeEffect(null, entry.Path)).ToArray();
         var graph = tracer.Builder.Build(outputs);
         var needsGradient = tracer is { IsGradEnabled: true, RequiresGrad: true };
-        IExecutable executable = needsGradient || (result is FramesTemplate && SharesMemory(tracer, holes)) ? new GraphInterpreter(graph) : _options.Backend is { } backend ? backend(graph) : CompiledGraph.Make(graph, _options.Cpu, _options.Mode);
+        IExecutable executable = needsGradient || (_isContinuation && graph.Nodes.Any(node => node.Operator.IsMutating)) ? new GraphInterpreter(graph) : _options.Backend is { } backend ? backend(graph) : CompiledGraph.Make(graph, _options.Cpu, _options.Mode);
         var guards = new GuardSet([.. tracer.Guards, .. Distinct(tracer, graph)], tracer.Tensors.Inputs, tracer.IsGradEnabled);
-        return new(guards, executable, tracer.Tensors.Inputs, result, places, [.. holes.Select(tracer.Detached.Contains)], fields, disposed);
+        return new(guards, executable, tracer.Tensors.Inputs, result, places, views, [.. holes.Select(tracer.Detached.Contains)], fields, disposed, tracer.HeedsInterruption);
     }
 
     /// <summary>Where something is changed in place it matters that two arguments are not one tensor.</summary>

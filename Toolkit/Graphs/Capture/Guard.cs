@@ -21,15 +21,31 @@ internal sealed record ValueGuard(AccessPath Path, object? Expected) : Guard(Pat
     {
         if (Expected is null)
         {
-            return Expression.Equal(value, Expression.Constant(null, value.Type));
+            // A type may have an equality of its own: that of tensors gives a tensor.
+            return value.Type.IsValueType ? Expression.Not(Expression.Property(value, "HasValue")) : Expression.ReferenceEqual(value, Expression.Constant(null, value.Type));
         }
 
-        return value.Type == typeof(object)
-            ? Expression.Call(typeof(object), nameof(Equals), null, value, Expression.Constant(Expected, typeof(object)))
-            : Expression.Equal(value, Expression.Constant(Expected, value.Type));
+        return (Expected, value.Type) switch
+        {
+            (double number, { } type) when type == typeof(double) => Bits(nameof(BitConverter.DoubleToInt64Bits), BitConverter.DoubleToInt64Bits(number)),
+            (float number, { } type) when type == typeof(float) => Bits(nameof(BitConverter.SingleToInt32Bits), BitConverter.SingleToInt32Bits(number)),
+            (string, { } type) when type == typeof(string) => Expression.Call(typeof(string), nameof(string.Equals), null, value, Expression.Constant(Expected)),
+            (_, { IsPrimitive: true } or { IsEnum: true }) => Expression.Equal(value, Expression.Constant(Expected, value.Type)),
+            _ => Expression.Call(typeof(ValueGuard), nameof(AreSame), null, Expression.Convert(value, typeof(object)), Expression.Constant(Expected, typeof(object))),
+        };
+
+        Expression Bits(string method, object bits) => Expression.Equal(Expression.Call(typeof(BitConverter), method, null, value), Expression.Constant(bits));
     }
 
-    public override bool Holds(object? value) => Equals(value, Expected);
+    public override bool Holds(object? value) => AreSame(value, Expected);
+
+    /// <summary>Whether two values are the same to the last bit: zeros have signs, and what is no number is still the same.</summary>
+    private static bool AreSame(object? a, object? b) => (a, b) switch
+    {
+        (double x, double y) => BitConverter.DoubleToInt64Bits(x) == BitConverter.DoubleToInt64Bits(y),
+        (float x, float y) => BitConverter.SingleToInt32Bits(x) == BitConverter.SingleToInt32Bits(y),
+        _ => Equals(a, b),
+    };
 
     public override string ToString() => $"{Path} is {Expected ?? "null"}";
 }

@@ -38,14 +38,21 @@ internal sealed class GuardSet
         }
 
         var failing = new List<Guard>();
-        foreach (var guard in _guards.Where(guard => !HoldsSlowly(guard, arguments)))
+        try
         {
-            if (guard is not (ValueGuard or ScalarGuard))
+            foreach (var guard in _guards.Where(guard => !HoldsSlowly(guard, arguments)))
             {
-                return null;
-            }
+                if (guard is not (ValueGuard or ScalarGuard))
+                {
+                    return null;
+                }
 
-            failing.Add(guard);
+                failing.Add(guard);
+            }
+        }
+        catch (Exception exception) when (exception is ArgumentException or IndexOutOfRangeException or KeyNotFoundException or NullReferenceException or InvalidCastException or System.Reflection.TargetException)
+        {
+            return null; // a collection has other elements, and what was read of them is not there
         }
 
         return failing;

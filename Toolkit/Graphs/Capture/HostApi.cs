@@ -56,6 +56,16 @@ internal static class HostApi
             return (name, "threads cannot be followed: let torch use them");
         }
 
+        if (type.Namespace?.StartsWith("Microsoft.CSharp", StringComparison.Ordinal) == true || (type.Name.StartsWith("CallSite", StringComparison.Ordinal) && type.Namespace == "System.Runtime.CompilerServices"))
+        {
+            return ("a dynamic call cannot be followed", "give the variable its type instead of dynamic");
+        }
+
+        if ((typeof(MethodBase).IsAssignableFrom(type) && method.Name == "Invoke") || (method.Name == "InvokeMember" && type == typeof(Type)) || (type == typeof(Delegate) && method.Name == "DynamicInvoke"))
+        {
+            return ($"{name} calls by reflection, which cannot be followed", "call the method itself, or a delegate of it");
+        }
+
         if (type.Assembly != TorchSharpApi.Assembly && !_pure.Contains(type.Namespace ?? "") && !typeof(Delegate).IsAssignableFrom(type))
         {
             return ($"{name} is not known to give the same each time", "call it outside of forward");

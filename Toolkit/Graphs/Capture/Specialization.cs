@@ -10,6 +10,9 @@ internal sealed class Specialization : IDisposable
     private readonly int[] _fresh;
     private readonly Template _result;
     private readonly int[] _holes;
+    private readonly ResultViews?[] _views;
+    private readonly int[] _roots;
+    private readonly bool _heedsInterruption;
     private readonly bool[] _isDetached;
     private readonly FieldEffect[] _fields;
     private readonly DisposeEffect[] _frees;
@@ -20,13 +23,18 @@ internal sealed class Specialization : IDisposable
     /// <param name="inputs">Where the graph's inputs are read.</param>
     /// <param name="result">What is returned.</param>
     /// <param name="holes">For each tensor of the result and of the effects: the output of the graph that it is, or, counted from -1 downwards, the input.</param>
+    /// <param name="views">For each of them, which view it is.</param>
     /// <param name="isDetached">For each of them, whether no scope owns it.</param>
     /// <param name="fields">Fields that get values.</param>
     /// <param name="frees">Tensors that are freed.</param>
+    /// <param name="heedsInterruption">Whether the call ends where that is asked for.</param>
     public Specialization(
-        GuardSet guards, IExecutable executable, IReadOnlyList<AccessPath> inputs, Template result, int[] holes, bool[] isDetached, FieldEffect[] fields, DisposeEffect[] frees)
+        GuardSet guards, IExecutable executable, IReadOnlyList<AccessPath> inputs, Template result, int[] holes, ResultViews?[] views, bool[] isDetached, FieldEffect[] fields, DisposeEffect[] frees,
+        bool heedsInterruption)
     {
-        (Guards, _executable, _result, _holes, _isDetached, _fields, _frees) = (guards, executable, result, holes, isDetached, fields, frees);
+        (Guards, _executable, _result, _holes, _views, _isDetached, _fields, _frees) = (guards, executable, result, holes, views, isDetached, fields, frees);
+        _heedsInterruption = heedsInterruption;
+        _roots = [.. Enumerable.Range(0, executable.Graph.Outputs.Length).Except(holes.Where((_, i) => views[i] is null))];
         _constants = [.. executable.Graph.Inputs.Select((input, i) => input.Kind == GraphInputKind.Constant ? (Tensor?)inputs[i].Read([]) : null)];
         _fresh = [.. Enumerable.Range(0, inputs.Count).Where(i => inputs[i].IsFresh)];
     }
@@ -108,8 +116,25 @@ internal sealed class Specialization : IDisposable
 
     private object? Run(object?[] arguments, Tensor[] inputs, SplitState? call)
     {
+        if (_heedsInterruption)
+        {
+            Interruption.ThrowIfRequested();
+        }
+
         var outputs = _executable.Run(inputs);
-        Tensor At(int hole) => _holes[hole] >= 0 ? outputs[_holes[hole]] : inputs[-1 - _holes[hole]];
+        var tensors = new Tensor[_holes.Length];
+        for (var i = 0; i < tensors.Length; i++)
+        {
+            var root = _holes[i] >= 0 ? outputs[_holes[i]] : inputs[-1 - _holes[i]];
+            tensors[i] = _views[i]?.Take(root) ?? root;
+        }
+
+        foreach (var root in _roots)
+        {
+            outputs[root].Dispose(); // only views of it are given away
+        }
+
+        Tensor At(int hole) => tensors[hole];
         for (var i = 0; i < _isDetached.Length; i++)
         {
             if (_isDetached[i])

@@ -29,16 +29,6 @@ internal sealed unsafe class TensorCheck
     /// <summary>Its type.</summary>
     public TensorType Type { get; }
 
-    /// <summary>Where the memory of a tensor begins, which its views share.</summary>
-    public static nint StorageOf(Tensor tensor)
-    {
-        nint data;
-        long offset;
-        aoti_torch_get_data_ptr(tensor.Handle, &data);
-        aoti_torch_get_storage_offset(tensor.Handle, &offset);
-        return data - (nint)(offset * tensor.element_size());
-    }
-
     /// <summary>Whether another is the same.</summary>
     public bool Holds(Tensor? tensor)
     {
@@ -100,12 +90,6 @@ internal sealed unsafe class TensorCheck
 
     [DllImport("torch_cpu"), SuppressGCTransition]
     private static extern int aoti_torch_get_device_type(nint tensor, int* device);
-
-    [DllImport("torch_cpu")]
-    private static extern int aoti_torch_get_data_ptr(nint tensor, nint* data);
-
-    [DllImport("torch_cpu"), SuppressGCTransition]
-    private static extern int aoti_torch_get_storage_offset(nint tensor, long* offset);
 
     [DllImport("torch_cpu"), SuppressGCTransition]
     private static extern int aoti_torch_get_dim(nint tensor, long* dimensions);

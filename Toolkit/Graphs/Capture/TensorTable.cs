@@ -14,9 +14,6 @@ internal sealed class TensorTable(GraphBuilder builder, Func<Tensor, AccessPath,
     /// <summary>Where the inputs of the graph are read.</summary>
     public IReadOnlyList<AccessPath> Inputs => _inputs;
 
-    /// <summary>Tensors that the program did not compute.</summary>
-    public IEnumerable<Tensor> Sources => _sources.Keys;
-
     /// <summary>Where a tensor comes from; null where the program computed it, or nobody knows.</summary>
     public AccessPath? SourceOf(Tensor tensor) => _sources.TryGetValue(tensor, out var source) ? source.Path : null;
 

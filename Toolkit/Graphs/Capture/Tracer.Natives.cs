@@ -20,7 +20,7 @@ internal sealed partial class Tracer
         }
 
         var type = method.DeclaringType!;
-        if (type == typeof(Interruption) || EndsRegime(method, self))
+        if (EndsRegime(method, self))
         {
             return;
         }
@@ -28,6 +28,10 @@ internal sealed partial class Tracer
         if (type.Assembly == TorchSharpApi.Assembly)
         {
             OfTorchSharp(method, type, self);
+        }
+        else if (type == typeof(Interruption))
+        {
+            HeedsInterruption = true;
         }
         else if (type.Assembly == typeof(Tracer).Assembly)
         {
@@ -72,6 +76,9 @@ internal sealed partial class Tracer
     private static readonly MethodInfo _training = typeof(nn.Module).GetProperty(nameof(nn.Module.training))!.GetMethod!;
     private readonly HashSet<(nn.Module, MethodInfo)> _seenGetters = [];
 
+    /// <summary>Whether the call asks if it should end: a compiled call asks too.</summary>
+    public bool HeedsInterruption { get; private set; }
+
     /// <summary>Tensors that no scope owns any more.</summary>
     public IReadOnlySet<Tensor> Detached => _detached;
 
@@ -115,7 +122,7 @@ internal sealed partial class Tracer
         {
             End($"{type.Name}.{name}", "call it outside of forward");
         }
-        else if (TorchSharpApi.IsModule(type) && method.IsConstructor)
+        else if (typeof(nn.Module).IsAssignableFrom(type) && method.IsConstructor)
         {
             End($"a {type.Name} is made", "make modules in the constructor");
         }

@@ -15,10 +15,14 @@ internal sealed partial class Tracer
     private readonly object[] _opened;
     private readonly Dictionary<object, AccessPath> _alive = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<Tensor, int> _owners = new(ReferenceEqualityComparer.Instance);
+    private readonly List<(int Index, ValueGuard Guard)> _numbers = [];
     private bool _isDone;
 
     /// <summary>Why a scope is closed by the interpreter itself, not by a graph: nothing that a person has to know of.</summary>
     public const string ScopeEnds = "a scope that was opened before the break is closed";
+
+    /// <summary>Why the program itself goes on before a number is used that tensors gave in an earlier part of the call.</summary>
+    public const string NumberIsUsed = "a number that is another each time is used";
 
     /// <summary>How many scopes of the call were open when the graph began.</summary>
     public int RegimesBefore => _opened.Length;
@@ -39,10 +43,26 @@ internal sealed partial class Tracer
             {
                 _guards.Add(new ValueGuard(path, value));
             }
+            else if (value is int or long or float or double)
+            {
+                _numbers.Add((i, new(path, value)));
+            }
             else
             {
                 WatchLive(path, value);
             }
+        }
+    }
+
+    /// <summary>Of the numbers that were alive, those that were used are the same in each call that the graph stands for; others are handed on.</summary>
+    public void WatchNumbers(Func<int, bool> isUsed) => _guards.AddRange(_numbers.Where(entry => isUsed(entry.Index)).Select(entry => entry.Guard));
+
+    /// <inheritdoc/>
+    public override void ReadingVolatile()
+    {
+        if (IsOpening)
+        {
+            End(NumberIsUsed, "");
         }
     }
 

@@ -21,6 +21,7 @@ public sealed class CpuExecutable : IExecutable
     private readonly long[][] _sizes;
     private readonly long[][] _strides;
     private readonly (long[] Sizes, long[] Strides, ScalarType Type)[] _results;
+    private readonly long[] _resultBytes;
     private readonly nint[] _inputs;
     private readonly nint[] _outputs;
     private readonly Plan _first;
@@ -41,6 +42,7 @@ public sealed class CpuExecutable : IExecutable
         _sizes = [.. graph.Inputs.Select(input => input.Type.Shape.ToArray())];
         _strides = [.. graph.Inputs.Select(input => input.Type.Shape.ContiguousStrides.ToArray())];
         _results = [.. graph.Outputs.Select(output => (output.Type.Shape.ToArray(), output.Type.Shape.ContiguousStrides.ToArray(), output.Type.DType))];
+        _resultBytes = [.. graph.Outputs.Select(output => output.Type.Elements * DataTypes.Size(output.Type.DType))];
         (_inputs, _outputs) = (new nint[graph.Inputs.Length], new nint[graph.Outputs.Length]);
         _first = Planner.Make(_prepared, new long[graph.Inputs.Length][], _constants.Length, _width);
     }
@@ -157,6 +159,7 @@ public sealed class CpuExecutable : IExecutable
             {
                 outputs[i] = Tensor.UnsafeCreateTensor(LibTorchCalls.Empty(_results[i].Sizes, _results[i].Strides, _results[i].Type));
                 _outputs[i] = LibTorchCalls.Address(outputs[i].Handle);
+                LargePages.Want(_outputs[i], _resultBytes[i]);
             }
 
             _current.Run(_inputs, _outputs, times);

@@ -14,6 +14,11 @@ internal static class Arithmetic
                 : StackValue.Of(Real(code, a.Double, b.Double));
         }
 
+        if (a.Reference is StackPointer pointer && b.IsInteger && code is ILOpCode.Add or ILOpCode.Sub)
+        {
+            return StackValue.Address(pointer.Plus(code == ILOpCode.Add ? b.Int64 : -b.Int64));
+        }
+
         if (!a.IsInteger || !b.IsInteger)
         {
             throw new InterpreterException("arithmetic on managed references");

@@ -39,6 +39,9 @@ internal sealed class Frame(MethodCode code, StackValue[] arguments)
     /// <summary>What each handler caught last.</summary>
     public Dictionary<ExceptionHandlingClause, Exception> Caught { get; } = [];
 
+    /// <summary>For each argument and each local, which of the two came first since this was set: that it was read (1), or written (2); 3 for one that may be another each time. Null where nobody asks.</summary>
+    public byte[]? Touched { get; set; }
+
     public int Depth => _depth;
 
     public ReadOnlySpan<StackValue> Stack => _stack.AsSpan(0, _depth);
@@ -60,6 +63,26 @@ internal sealed class Frame(MethodCode code, StackValue[] arguments)
     public StackValue Peek() => _stack[_depth - 1];
 
     public void Clear() => _depth = 0;
+
+    /// <summary>An argument is read (1) or written (2).</summary>
+    /// <returns>Whether it is read, and may be another each time.</returns>
+    public bool TouchArgument(int index, byte how) => Touched is not null && Touch(index, how);
+
+    /// <summary>A local is read (1) or written (2).</summary>
+    /// <returns>Whether it is read, and may be another each time.</returns>
+    public bool TouchLocal(int index, byte how) => Touched is not null && Touch(arguments.Length + index, how);
+
+    private bool Touch(int variable, byte how)
+    {
+        ref var known = ref Touched![variable];
+        if (known == 3 && how == 1)
+        {
+            return true;
+        }
+
+        known = known is 0 or 3 ? how : known;
+        return false;
+    }
 
     /// <summary>Remembers the stack as it was before the instruction: what is left above its top is still there.</summary>
     public void Keep() => _kept = _stack[..Start];

@@ -85,7 +85,8 @@ internal static class InstructionReader
         >= ILOpCode.Ldarg_0 and <= ILOpCode.Ldarg_3 => code - ILOpCode.Ldarg_0,
         >= ILOpCode.Ldloc_0 and <= ILOpCode.Ldloc_3 => code - ILOpCode.Ldloc_0,
         >= ILOpCode.Stloc_0 and <= ILOpCode.Stloc_3 => code - ILOpCode.Stloc_0,
-        >= ILOpCode.Ldc_i4_m1 and <= ILOpCode.Ldc_i4_8 => (int)code - (int)ILOpCode.Ldc_i4_0,
+        ILOpCode.Ldc_i4_m1 => -1, // the codes have no sign: their difference would be 65535
+        >= ILOpCode.Ldc_i4_0 and <= ILOpCode.Ldc_i4_8 => code - ILOpCode.Ldc_i4_0,
         _ => 0,
     };
 }

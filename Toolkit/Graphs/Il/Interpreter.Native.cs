@@ -80,6 +80,11 @@ internal sealed partial class Interpreter
 
     private static object Receiver(StackValue value, Type type)
     {
+        if (value.Reference is BoxLocation box)
+        {
+            return box.Box; // what the call changes, it changes in the box (an enumerator, say)
+        }
+
         if (value.Reference is not Location place)
         {
             return value.Reference ?? throw new NullReferenceException();
@@ -95,7 +100,7 @@ internal sealed partial class Interpreter
         {
             null => throw new NullReferenceException(),
             SpanValue or RefStructValue or InlineArrayValue or SpanCursor => throw new InterpreterException($"a call on {type.Name}"),
-            var box => box,
+            var own => own,
         });
     }
 
@@ -115,7 +120,7 @@ internal sealed partial class Interpreter
                 values[i] = observer.IsOpening ? _gifts.Wrap(this, arguments[i].ToObject(type), type) : arguments[i].ToObject(type);
             }
 
-            if (values[i] is RefStructValue or InlineArrayValue or StackMemory or Location or InterpolatedText)
+            if (values[i] is RefStructValue or InlineArrayValue or StackPointer or Location or InterpolatedText)
             {
                 throw new InterpreterException($"a call that is given {type.Name}, which only the real stack can hold");
             }

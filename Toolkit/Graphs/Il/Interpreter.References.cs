@@ -12,31 +12,60 @@ internal sealed partial class Interpreter
     {
         foreach (var code in Named("Ldind"))
         {
-            all.Add(code, (_, f, _) => f.Push(Place(f.Pop()).Load()));
+            var kind = Width(code);
+            all.Add(code, (_, f, _) => f.Push(Load(f.Pop(), kind)));
         }
 
         foreach (var code in Named("Stind"))
         {
-            all.Add(code, (_, f, _) => Store(f));
+            var kind = Width(code);
+            all.Add(code, (_, f, _) => Store(f, kind));
         }
 
-        all.Add(ILOpCode.Ldobj, (_, f, _) => f.Push(Place(f.Pop()).Load()));
-        all.Add(ILOpCode.Stobj, (_, f, _) => Store(f));
+        all.Add(ILOpCode.Ldobj, (_, f, i) => f.Push(Load(f.Pop(), Storage.Of((Type)f.Code.Resolve(i)))));
+        all.Add(ILOpCode.Stobj, (_, f, i) => Store(f, Storage.Of((Type)f.Code.Resolve(i))));
         all.Add(ILOpCode.Initobj, (_, f, i) => Place(f.Pop()).Store(StackValue.Default((Type)f.Code.Resolve(i))));
         all.Add(ILOpCode.Cpobj, (_, f, _) =>
         {
             var value = Place(f.Pop()).Load();
             Place(f.Pop()).Store(value);
         });
-        all.Add(ILOpCode.Localloc, (_, f, _) => f.Push(StackValue.Address(new StackMemory((int)f.Pop().Int64))));
+        all.Add(ILOpCode.Localloc, (_, f, _) => f.Push(StackValue.Address(new StackPointer(new StackMemory((int)f.Pop().Int64), 0))));
         all.Add(ILOpCode.Sizeof, (_, f, i) => f.Push(StackValue.Of((int)_sizeOf.MakeGenericMethod((Type)f.Code.Resolve(i)).Invoke(null, null)!)));
     }
 
-    private static void Store(Frame frame)
+    private static StackValue Load(StackValue place, StorageKind kind) =>
+        place.Reference is StackPointer pointer ? pointer.Memory.Read(pointer.Offset, kind) : Place(place).Load();
+
+    private static void Store(Frame frame, StorageKind kind)
     {
         var value = frame.Pop();
-        Place(frame.Pop()).Store(value);
+        var place = frame.Pop();
+        if (place.Reference is StackPointer pointer)
+        {
+            pointer.Memory.Write(pointer.Offset, kind, value);
+        }
+        else
+        {
+            Place(place).Store(value);
+        }
     }
+
+    /// <summary>What an instruction reads or writes through a reference.</summary>
+    private static StorageKind Width(ILOpCode code) => code switch
+    {
+        ILOpCode.Ldind_i1 or ILOpCode.Stind_i1 => StorageKind.SByte,
+        ILOpCode.Ldind_u1 => StorageKind.Byte,
+        ILOpCode.Ldind_i2 or ILOpCode.Stind_i2 => StorageKind.Int16,
+        ILOpCode.Ldind_u2 => StorageKind.UInt16,
+        ILOpCode.Ldind_i4 or ILOpCode.Stind_i4 => StorageKind.Int32,
+        ILOpCode.Ldind_u4 => StorageKind.UInt32,
+        ILOpCode.Ldind_i8 or ILOpCode.Stind_i8 => StorageKind.Int64,
+        ILOpCode.Ldind_i or ILOpCode.Stind_i => StorageKind.NativeInt,
+        ILOpCode.Ldind_r4 or ILOpCode.Stind_r4 => StorageKind.Single,
+        ILOpCode.Ldind_r8 or ILOpCode.Stind_r8 => StorageKind.Double,
+        _ => StorageKind.Reference,
+    };
 
     private static Location Place(StackValue reference) => reference.Reference switch
     {

@@ -119,6 +119,9 @@ internal sealed class FieldLocation(object? owner, FieldInfo member, Action<obje
 /// <summary>The value in a box that the program holds: changing it changes the box.</summary>
 internal sealed class BoxLocation(object box) : Location
 {
+    /// <summary>The box.</summary>
+    public object Box => box;
+
     public override Type Type => box.GetType();
 
     public override StackValue Load() => StackValue.From(Type.IsPrimitive || Type.IsEnum ? box : ObjectCopy.Of(box), Type);

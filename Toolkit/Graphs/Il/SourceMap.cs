@@ -8,12 +8,17 @@ namespace Toolkit.Graphs.Il;
 
 /// <summary>
 /// From an instruction to the line of source that it was compiled from, by portable debugging information: beside the assembly, embedded in it, or, for an assembly that
-/// was compiled in memory, registered with <see cref="Register"/>.
+/// was compiled in memory, registered with <see cref="Register"/> or asked of <see cref="Provider"/>.
 /// </summary>
 public static class SourceMap
 {
     private static readonly ConditionalWeakTable<Assembly, byte[]> _registered = [];
     private static readonly ConditionalWeakTable<Module, Entry> _readers = [];
+
+    /// <summary>
+    /// Asked for the portable debugging information of an assembly that has no file, the first time that a line in it is wanted; null where it has none. A host that compiles cells sets it.
+    /// </summary>
+    public static Func<Assembly, byte[]?>? Provider { get; set; }
 
     /// <summary>Tells the debugging information of an assembly that has no file.</summary>
     /// <param name="assembly">The assembly.</param>
@@ -64,7 +69,7 @@ public static class SourceMap
             var path = module.Assembly.Location;
             if (path == "" || !File.Exists(path))
             {
-                return new(null);
+                return new(Provider?.Invoke(module.Assembly) is { } made ? MetadataReaderProvider.FromPortablePdbStream(new MemoryStream(made)) : null);
             }
 
             var beside = Path.ChangeExtension(path, ".pdb");

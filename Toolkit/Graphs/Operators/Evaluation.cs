@@ -41,9 +41,18 @@ internal sealed class Evaluation(OperatorCall call, Tensor[] tensors) : IDisposa
     /// <summary>A number.</summary>
     public Scalar Number(double number) => Keep(number.ToScalar());
 
+    /// <summary>A whole number, which leaves integers what they are.</summary>
+    public Scalar Number(long number) => Keep(number.ToScalar());
+
     /// <summary>The negative of a parameter's number, an integer where that is one.</summary>
     public Scalar Negative(string parameter) =>
         Call.Arguments[Call.Operator.IndexOf(parameter)] is IntegerArgument integer ? Keep((-integer.Number).ToScalar()) : Number(-Call.Number(parameter));
+
+    /// <summary>The product of two parameters' numbers, an integer where both are.</summary>
+    public Scalar Product(string a, string b) =>
+        Call.Arguments[Call.Operator.IndexOf(a)] is not FloatArgument && Call.Arguments[Call.Operator.IndexOf(b)] is not FloatArgument
+            ? Keep((Whole(a) * Whole(b)).ToScalar())
+            : Number(Call.Number(a) * Call.Number(b));
 
     /// <summary>Whether a parameter is the number 1.</summary>
     public bool IsOne(string parameter) => Call.Number(parameter) == 1;
@@ -72,6 +81,8 @@ internal sealed class Evaluation(OperatorCall call, Tensor[] tensors) : IDisposa
             scalar.Dispose();
         }
     }
+
+    private long Whole(string parameter) => Call.Arguments[Call.Operator.IndexOf(parameter)] is IntegerArgument integer ? integer.Number : (long)Call.Number(parameter);
 
     private Scalar Keep(Scalar scalar)
     {

@@ -79,7 +79,7 @@ internal static class IndexingOperators
 
     private static void Puts()
     {
-        Put("index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor", e => e["self"].clone().index_put_(e["values"], Indices(e), e.Flag("accumulate")));
+        Put("index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor", e => Puts(e["self"].clone(), e));
         Put("scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", e => e["self"].scatter(e.Integer("dim"), e["index"], e["src"]));
         Put(
             "scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
@@ -221,6 +221,24 @@ internal static class IndexingOperators
     }
 
     private static TensorIndex[] Indices(Evaluation e) => [.. e.List("indices").Select(index => index is null ? TensorIndex.Colon : TensorIndex.Tensor(index))];
+
+    /// <summary>TorchSharp follows a missing index into the void: the dimensions that have one are brought to the front, where none is missing.</summary>
+    private static Tensor Puts(Tensor target, Evaluation e)
+    {
+        List<Tensor?> indices = [.. e.List("indices").SelectMany(index => index is { dtype: ScalarType.Bool or ScalarType.Byte } ? index.nonzero().unbind(1) : new Tensor?[] { index })];
+        int[] places = [.. Enumerable.Range(0, indices.Count).Where(i => indices[i] is not null)];
+        var rest = Enumerable.Range(0, (int)target.dim()).Except(places).ToArray();
+        var front = target.permute([.. places.Concat(rest).Select(i => (long)i)]);
+        long[] sizes = [.. places.Select(place => indices[place]!).Aggregate((Shape)[], (shape, index) => Shape.Broadcast(shape, Shape.Create(index.shape)) ?? throw new GraphException($"{e.Call.Operator.Name}: the indices do not fit together"))];
+
+        // Where the indexed dimensions stand side by side, their values stand among the others.
+        var before = places[^1] - places[0] == places.Length - 1 ? rest.Count(i => i < places[0]) : 0;
+        long[] whole = [.. rest.Take(before).Select(i => target.shape[i]), .. sizes, .. rest.Skip(before).Select(i => target.shape[i])];
+        var order = Enumerable.Range(before, sizes.Length).Concat(Enumerable.Range(0, before)).Concat(Enumerable.Range(before + sizes.Length, rest.Length - before));
+        var values = e["values"].expand(whole).permute([.. order.Select(i => (long)i)]);
+        front.index_put_(values, [.. places.Select(place => TensorIndex.Tensor(indices[place]!))], e.Flag("accumulate"));
+        return target;
+    }
 
     private static Tensor EmbeddingBackward(Evaluation e)
     {

@@ -77,9 +77,9 @@ internal static class PointwiseOperators
     private static void Binary()
     {
         Arithmetic(
-            "add", "Scalar alpha=1", (e, x, y) => x.add(y, e.Scalar("alpha")), (e, x) => e.IsOne("alpha") ? x.add(e.Scalar("other")) : x.add(e.Number(e.Call.Number("other") * e.Call.Number("alpha"))));
+            "add", "Scalar alpha=1", (e, x, y) => x.add(y, e.Scalar("alpha")), (e, x) => e.IsOne("alpha") ? x.add(e.Scalar("other")) : x.add(e.Product("other", "alpha")));
         Arithmetic(
-            "sub", "Scalar alpha=1", (e, x, y) => e.IsOne("alpha") ? x.sub(y) : x.add(y, e.Negative("alpha")), (e, x) => e.IsOne("alpha") ? x.sub(e.Scalar("other")) : x.sub(e.Number(e.Call.Number("other") * e.Call.Number("alpha"))));
+            "sub", "Scalar alpha=1", (e, x, y) => e.IsOne("alpha") ? x.sub(y) : x.add(y, e.Negative("alpha")), (e, x) => e.IsOne("alpha") ? x.sub(e.Scalar("other")) : x.sub(e.Product("other", "alpha")));
         Arithmetic("mul", null, (e, x, y) => x.mul(y), (e, x) => x.mul(e.Scalar("other")));
         Arithmetic("div", null, (e, x, y) => x.div(y), (e, x) => x.div(e.Scalar("other")), TypePromotion.ToFloating);
         Arithmetic("remainder", null, (e, x, y) => x.remainder(y), (e, x) => x.remainder(e.Scalar("other")));
@@ -169,7 +169,7 @@ internal static class PointwiseOperators
             "lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor",
             Self,
             e => e["self"].lerp(e["end"], full([], e.Scalar("weight"), e["self"].dtype, e["self"].device)));
-        Both("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor", Self, e => e["self"].lerp(e["end"], e["weight"]));
+        Both("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor", call => TypePromotion.Of(call, "self", "end", "weight"), e => e["self"].lerp(e["end"], e["weight"]));
     }
 
     private static Tensor Where(Evaluation e)

@@ -161,7 +161,7 @@ internal static class DecompositionRules
         };
         rules["toolkit::rms_norm"] = p =>
         {
-            var x = p.To(p["x"], ScalarType.Float32);
+            var x = p.Wide(p["x"]);
             var y = p.Times(x, p.Map("rsqrt", p.Plus(p.Mean(p.Times(x, x), x.Type.Shape.Count - 1), p.Number("epsilon"))));
             return [p.Times(p["weight"], p.To(y, p["x"].Type.DType))];
         };

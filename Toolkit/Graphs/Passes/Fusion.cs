@@ -46,9 +46,12 @@ internal sealed class Fusion
     }
 
     /// <summary>Few rows that are long are better summed by all cores together, which libtorch does.</summary>
-    private static bool IsTooLong(Node node, LoopDomain domain) =>
-        domain.Rows is { } rows && domain.Shape.Take(rows).Aggregate(1L, (product, size) => product * size) < 2 && domain.Shape.Skip(rows).Aggregate(1L, (product, size) => product * size) > 1 << 16
-        && node.Operator.Kind != OperatorKind.Pointwise;
+    private static bool IsTooLong(Node node, LoopDomain domain)
+    {
+        // Where the last dimension is kept, its neighbours are summed side by side, and a core wants many of them.
+        var rows = domain.RowShape.Elements / (domain.Reduced is not null && domain.IsReduced(domain.Shape.Count - 1) ? 1 : 32);
+        return domain.Reduced is not null && rows < 2 && domain.RowLength > 1 << 16 && node.Operator.Kind != OperatorKind.Pointwise;
+    }
 
     private void Visit(Node node, int index)
     {
@@ -77,7 +80,7 @@ internal sealed class Fusion
     private void Merge(Group first, Group second)
     {
         if (first.IsVector != second.IsVector || (first.HasProduct && second.HasProduct) || first.Nodes.Count + second.Nodes.Count > 64
-            || LoopDomain.Join(first.Domain, second.Domain) is not { } domain || ((first.HasProduct || second.HasProduct) && domain.Rows is not null))
+            || LoopDomain.Join(first.Domain, second.Domain) is not { } domain || ((first.HasProduct || second.HasProduct) && domain.Reduced is not null))
         {
             return;
         }

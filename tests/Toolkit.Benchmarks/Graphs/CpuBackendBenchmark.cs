@@ -27,6 +27,11 @@ internal static unsafe class CpuBackendBenchmark
             Norms(name, rows, columns, Wanted);
         }
 
+        foreach (var (name, make, input) in BenchmarkModules.All().Where(entry => Wanted("graphs-modules") || Wanted(entry.Name)))
+        {
+            Module(name, make, input);
+        }
+
         if (Wanted("decode 6x256"))
         {
             Decode("decode 6x256 f32", new LlamaStep(6, 256, 8, 2, 688, 4096, 256, ScalarType.Float32), 100);
@@ -75,6 +80,34 @@ internal static unsafe class CpuBackendBenchmark
         }
     }
 
+    /// <summary>A module beside itself compiled; what it computes is compared too.</summary>
+    private static void Module(string name, Func<nn.Module<Tensor, Tensor>> make, Func<Tensor> input)
+    {
+        using var module = make();
+        module.eval();
+        using var x = input();
+        var watch = Stopwatch.StartNew();
+        using var compiled = module.Compile(x);
+        var milliseconds = watch.Elapsed.TotalMilliseconds;
+        using (NewDisposeScope())
+        {
+            var (expected, actual) = (module.forward(x), compiled.forward(x));
+            var error = ((expected - actual).abs().max() / expected.abs().max()).item<float>();
+            if (!(error < 1e-5))
+            {
+                Console.WriteLine($"{name}: WRONG by {error}");
+            }
+        }
+
+        var (slow, fast, _) = Interleaved(() => module.forward(x), () => [compiled.forward(x)], 60);
+        Print(name, slow, fast);
+        var report = compiled.Explain();
+        var executable = report.Graphs.Length == 0 ? null : (compiled.Executable as CompiledGraph)?.Executable as CpuExecutable;
+        Console.WriteLine(executable is null
+            ? $"    NOT COMPILED: {report}"
+            : $"    {milliseconds:F0} ms to compile, {executable.Kernels.Count} kernels, {executable.LibTorchProducts} products, fallbacks [{string.Join(' ', executable.FallbackCalls.GroupBy(call => call.Node.Operator.Name).Select(group => $"{group.Count()} {group.Key}"))}], copies [{string.Join(' ', executable.LayoutCopies)}]");
+    }
+
     private static void Decode(string name, LlamaStep step, int rounds)
     {
         using var own = step;
@@ -88,12 +121,13 @@ internal static unsafe class CpuBackendBenchmark
         using var executable = CpuBackend.Compile(step.Graph(), new CpuOptions { CacheFolder = null });
         var (id, position, positions) = (tensor(new long[] { 7 }), tensor(new long[] { 100 }), arange(256));
         var inputs = step.Inputs(id, position, positions);
-        var bandwidth = Bandwidth();
-        var (eager, compiled, least) = Interleaved(() => step.Eager(id, 100), () => executable.Run(inputs), rounds);
+        var (eager, compiled, _) = Interleaved(() => step.Eager(id, 100), () => executable.Run(inputs), rounds);
         Print(name, eager, compiled);
-        Console.WriteLine($"    least time {least * 1e6:F1} us: {step.WeightBytes / least / 1e9:F2} GB/s");
+        var (read, whole) = Bandwidth(step.WeightBytes, () => executable.Run(inputs), 3 * rounds);
+        Console.WriteLine($"    in turn with reading as many bytes: {step.WeightBytes / whole.Median / 1e9:F2} of {step.WeightBytes / read.Median / 1e9:F2} GB/s = {read.Median / whole.Median:P0} (medians), "
+            + $"{step.WeightBytes / whole.Least / 1e9:F2} of {step.WeightBytes / read.Least / 1e9:F2} GB/s = {read.Least / whole.Least:P0} (least times)");
         Console.WriteLine($"    compiled in {cold:F0} ms, again in {warm:F0} ms ({origin}), {executable.Kernels.Count} kernels, {executable.FallbackCalls.Count} fallbacks, arena {executable.ArenaBytes} bytes; "
-            + $"weights {step.WeightBytes / 1e6:F0} MB: {step.WeightBytes / compiled / 1e9:F2} GB/s, {step.WeightBytes / compiled / bandwidth:P0} of the read bandwidth {bandwidth / 1e9:F2} GB/s");
+            + $"weights {step.WeightBytes / 1e6:F0} MB");
         executable.Profile(inputs, 10);
         foreach (var kernel in executable.Kernels.OrderByDescending(kernel => kernel.Time).Take(8))
         {
@@ -140,22 +174,30 @@ internal static unsafe class CpuBackendBenchmark
         return (slow.Order().ElementAt(rounds / 2), fast.Order().ElementAt(rounds / 2), fast.Min());
     }
 
-    /// <summary>Bytes a second that all cores read from memory together: the best of some passes over 256 MB.</summary>
-    private static double Bandwidth()
+    /// <summary>Times in which all cores together read some bytes of memory, and in which something else runs that reads as many, in turn: whatever else the machine does slows both.</summary>
+    private static ((double Median, double Least) Read, (double Median, double Least) Own) Bandwidth(long bytes, Func<Tensor[]> work, int rounds)
     {
-        const long Bytes = 256L << 20;
-        var memory = (float*)NativeMemory.AlignedAlloc((nuint)Bytes, 64);
-        new Span<byte>(memory, (int)Bytes).Fill(1);
-        var best = 0.0;
-        for (var i = 0; i < 12; i++)
+        bytes = bytes / 65536 * 65536;
+        var memory = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
+        NativeMemory.Fill(memory, (nuint)bytes, 1);
+        var (read, own) = (new List<double>(), new List<double>());
+        for (var i = -3; i < rounds; i++)
         {
+            using var scope = NewDisposeScope();
             var begin = Stopwatch.GetTimestamp();
-            CpuKernel.Run(Bytes / 65536, 64, &Read, memory);
-            best = Math.Max(best, Bytes / Stopwatch.GetElapsedTime(begin).TotalSeconds);
+            CpuKernel.Run(bytes / 65536, Math.Max(1, bytes / 65536 / 64), &Read, memory);
+            var middle = Stopwatch.GetTimestamp();
+            work();
+            var end = Stopwatch.GetTimestamp();
+            if (i >= 0)
+            {
+                read.Add(Stopwatch.GetElapsedTime(begin, middle).TotalSeconds);
+                own.Add(Stopwatch.GetElapsedTime(middle, end).TotalSeconds);
+            }
         }
 
         NativeMemory.AlignedFree(memory);
-        return best;
+        return ((read.Order().ElementAt(rounds / 2), read.Min()), (own.Order().ElementAt(rounds / 2), own.Min()));
     }
 
     [UnmanagedCallersOnly]

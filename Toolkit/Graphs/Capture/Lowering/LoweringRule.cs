@@ -68,8 +68,10 @@ internal sealed class LoweringRule
             case "@":
                 return call.Value(call.Self);
             case "#dtype":
+                Use<TorchSharp.torch.ScalarType>(call, used);
                 return call.Results[0].dtype;
             case "#device":
+                Use<TorchSharp.torch.Device>(call, used);
                 return new DeviceArgument(ArgumentOf.Name(call.Results[0].device));
             case "#shape":
                 return call.Results[0].shape;
@@ -87,6 +89,15 @@ internal sealed class LoweringRule
         used[index] = true;
         var value = call.Arguments[index];
         return isPair && ArgumentOf.Integers(value) is [var one] ? new long[] { one, one } : ArgumentOf.Object(call, value, parameter);
+    }
+
+    /// <summary>What was asked for is what the result has.</summary>
+    private static void Use<T>(LeafCall call, bool[] used)
+    {
+        for (var i = 0; i < used.Length; i++)
+        {
+            used[i] |= call.Arguments[i] is T;
+        }
     }
 
     private static string Name(Type type)

@@ -24,7 +24,9 @@ internal static class SpecialLowerings
         ["Tensor.to(DeviceType,int,bool,bool,bool)"] = Convert,
         ["Tensor.cpu()"] = Convert,
         ["functional.dropout(Tensor,double,bool,bool)"] = call =>
-            call.Arguments[3] is true || call.Arguments[1] is not double p ? null : [call.Add("aten::dropout", call.Value(call.Arguments[0]), p, (bool)call.Arguments[2]!)],
+            call.Arguments[1] is not double p ? null
+                : call.Arguments[2] is not true ? [call.Add("aten::alias", call.Value(call.Arguments[0]))] // it gives back what it is given
+                : call.Arguments[3] is true ? null : [call.Add("aten::dropout", call.Value(call.Arguments[0]), p, true)],
         ["functional.batch_norm(Tensor,Tensor,Tensor,Tensor,Tensor,bool,double,double)"] = BatchNorm,
         ["functional.pad(Tensor,long[],PaddingModes,double)"] = Pad,
         ["functional.pad(Tensor,ReadOnlySpan<long>,PaddingModes,double)"] = Pad,

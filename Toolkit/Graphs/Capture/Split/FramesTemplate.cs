@@ -8,6 +8,8 @@ namespace Toolkit.Graphs.Capture;
 /// <summary>The calls that are under way where a graph ends at a break: made again after each run of the graph, so that the interpreter goes on with them.</summary>
 internal sealed class FramesTemplate : Template
 {
+    private static readonly ConstantPart _constant = new(null);
+
     private readonly (MethodCode Code, int Place, bool IsLinked, Unwinding[] Unwindings, int Depth)[] _frames;
     private readonly (LiveSlot Slot, LivePart Part, StackValue Number)[] _slots;
     private readonly bool?[] _opened;
@@ -30,8 +32,9 @@ internal sealed class FramesTemplate : Template
     /// <param name="tracer">What watched them.</param>
     /// <param name="call">The call that is split.</param>
     /// <param name="holes">The tensors; those that are alive are added.</param>
+    /// <param name="before">The calls where the graph began, and which of their variables were alive; null at the beginning of the outermost one.</param>
     /// <param name="obstacle">Why they cannot be made again.</param>
-    public static FramesTemplate? Of(Frame[] frames, LiveBuilder builder, Tracer tracer, SplitState call, List<Tensor> holes, out string? obstacle)
+    public static FramesTemplate? Of(Frame[] frames, LiveBuilder builder, Tracer tracer, SplitState call, List<Tensor> holes, (Frame[] Frames, LiveLayout Layout)? before, out string? obstacle)
     {
         obstacle = call.Obstacle ?? (call.HoldsLock ? "a lock is held" : Array.Exists(frames, PointKey.IsHandling) ? "an exception is being handled" : null);
         if (obstacle is not null)
@@ -43,7 +46,9 @@ internal sealed class FramesTemplate : Template
         foreach (var slot in LiveLayout.Of(frames).Slots)
         {
             var value = LiveLayout.At(frames, slot);
-            if (builder.Of(frames, value) is not { } part)
+            var isNumber = value.Kind is not (ValueKind.Object or ValueKind.Struct or ValueKind.Address);
+            var known = isNumber && before is var (started, layout) ? layout.Untouched(started, frames, slot) : -1;
+            if ((known >= 0 ? new GivenPart(known) : isNumber ? _constant : builder.Of(frames, value)) is not { } part)
             {
                 obstacle = builder.Obstacle;
                 return null;
@@ -107,7 +112,7 @@ internal sealed class FramesTemplate : Template
                 ValueKind.Object => StackValue.Object(part.Make(filling)),
                 ValueKind.Struct => StackValue.Struct(part.Make(filling)),
                 ValueKind.Address => StackValue.Address(part.Make(filling)),
-                _ => number,
+                var kind => part is GivenPart ? LiveLayout.Number(kind, part.Make(filling)) : number,
             };
             var frame = frames[slot.Frame];
             switch (slot.Kind)

@@ -105,6 +105,44 @@ internal sealed class LiveLayout
         return values;
     }
 
+    /// <summary>Begins to look which variables are read.</summary>
+    public static void Watch(Frame[] frames, IReadOnlySet<(MethodCode Code, SlotKind Kind, int Index)> changing)
+    {
+        foreach (var frame in frames)
+        {
+            var touched = new byte[frame.Arguments.Length + frame.Locals.Length];
+            for (var i = 0; i < touched.Length && changing.Count > 0; i++)
+            {
+                var isArgument = i < frame.Arguments.Length;
+                touched[i] = changing.Contains((frame.Code, isArgument ? SlotKind.Argument : SlotKind.Local, isArgument ? i : i - frame.Arguments.Length)) ? (byte)3 : (byte)0;
+            }
+
+            frame.Touched = touched;
+        }
+    }
+
+    /// <summary>How a variable was used since then; what is on the stack counts as read.</summary>
+    public static byte TouchOf(Frame[] frames, LiveSlot slot) => slot.Kind == SlotKind.Stack || frames[slot.Frame].Touched is not { } touched
+        ? (byte)1
+        : touched[slot.Kind == SlotKind.Argument ? slot.Index : frames[slot.Frame].Arguments.Length + slot.Index];
+
+    /// <summary>The place of a number among the values of <see cref="Read"/> that a variable of later frames still holds because nobody touched it; -1 where there is none.</summary>
+    public int Untouched(Frame[] before, Frame[] now, LiveSlot slot)
+    {
+        var frame = Array.IndexOf(before, now[slot.Frame]);
+        return frame < 0 || TouchOf(before, slot with { Frame = frame }) is 1 or 2 ? -1 : Array.IndexOf(Slots, slot with { Frame = frame });
+    }
+
+    /// <summary>A number out of the values of <see cref="Read"/>.</summary>
+    public static StackValue Number(ValueKind kind, object? value) => kind switch
+    {
+        ValueKind.Int32 => StackValue.Of((int)value!),
+        ValueKind.Int64 => StackValue.Of((long)value!),
+        ValueKind.NativeInt => StackValue.Native((long)value!),
+        ValueKind.Single => StackValue.Of((float)value!),
+        _ => StackValue.Of((double)value!),
+    };
+
     /// <summary>What a variable holds.</summary>
     public static StackValue At(Frame[] frames, LiveSlot slot) => slot.Kind switch
     {

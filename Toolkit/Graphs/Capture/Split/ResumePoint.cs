@@ -6,6 +6,7 @@ namespace Toolkit.Graphs.Capture;
 internal sealed class ResumePoint(LiveLayout layout, Origin origin) : IDisposable
 {
     private const int FewCalls = 2;
+    private readonly List<Specialization> _dropped = [];
     private Specialization[] _graphs = [];
     private SplitState? _last;
     private int _calls;
@@ -43,6 +44,9 @@ internal sealed class ResumePoint(LiveLayout layout, Origin origin) : IDisposabl
     /// <summary>Whether another graph may be captured for a call. Several in one call are the rounds of a loop, and are all wanted.</summary>
     public bool MayGrow(SplitState call, int limit) => _graphs.Length < 8 * limit && (ReferenceEquals(_last, call) || _calls < limit);
 
+    /// <summary>Whether a graph that begins here was captured in a call already.</summary>
+    public bool IsLoop(SplitState call) => ReferenceEquals(_last, call);
+
     /// <summary>Adds a graph that was captured in a call.</summary>
     public void Add(Specialization graph, SplitState call)
     {
@@ -54,11 +58,19 @@ internal sealed class ResumePoint(LiveLayout layout, Origin origin) : IDisposabl
     /// <summary>No call is remembered longer than it lasts.</summary>
     public void Forget(SplitState call) => _last = ReferenceEquals(_last, call) ? null : _last;
 
-    /// <summary>Whether only numbers are in the way of a graph that is there: those that a tensor gave, say, and that are others each time.</summary>
-    public bool DependsOnNumbers(object?[] live) => Array.Exists(_graphs, graph => graph.Guards.Failing(live) is { Count: > 0 } failing && failing.All(guard => IsReal(guard) || (IsInteger(guard) && HasOnlyNew)));
+    /// <summary>Numbers, if only such are in the way of a graph that is there: those that a tensor gave, say, and that are others each time. Null where something else is.</summary>
+    public IReadOnlyList<Guard>? NumbersInTheWay(object?[] live) => _graphs.Select(graph => graph.Guards.Failing(live))
+        .FirstOrDefault(failing => failing is { Count: > 0 } && failing.All(guard => IsReal(guard) || (IsInteger(guard) && HasOnlyNew)));
+
+    /// <summary>Begins anew, without its graphs.</summary>
+    public void Clear()
+    {
+        _dropped.AddRange(_graphs); // another thread may be running one
+        (_graphs, _calls, _last) = ([], 0, null);
+    }
 
     /// <inheritdoc/>
-    public void Dispose() => Array.ForEach(_graphs, graph => graph.Dispose());
+    public void Dispose() => _dropped.Concat(_graphs).ToList().ForEach(graph => graph.Dispose());
 
     private bool HasOnlyNew => _calls > FewCalls && Interlocked.Read(ref _served) < _graphs.Length;
 

@@ -14,6 +14,7 @@ internal sealed class Splitter(nn.Module module, MethodInfo method, CompileOptio
     private const int MostSkipped = 16;
     private readonly ConcurrentDictionary<PointKey, ResumePoint> _points = [];
     private readonly ConcurrentBag<Walker> _walkers = [];
+    private readonly HashSet<(MethodCode Code, SlotKind Kind, int Index)> _changing = [];
     private readonly List<GraphBreak> _breaks = [];
     private readonly List<string> _opaque = [];
     private readonly List<string> _recompiles = [];
@@ -71,7 +72,7 @@ internal sealed class Splitter(nn.Module module, MethodInfo method, CompileOptio
     /// <summary>Notes a break.</summary>
     public void Note(GraphBreak? graphBreak)
     {
-        if (graphBreak is not null && graphBreak.Reason != Tracer.ScopeEnds && !_breaks.Contains(graphBreak))
+        if (graphBreak is not null && graphBreak.Reason is not (Tracer.ScopeEnds or Tracer.NumberIsUsed) && !_breaks.Contains(graphBreak))
         {
             _breaks.Add(graphBreak);
         }
@@ -137,10 +138,17 @@ internal sealed class Splitter(nn.Module module, MethodInfo method, CompileOptio
     private bool Capture(ResumePoint point, Frame[] frames, object?[] live, SplitState call, out object? result)
     {
         result = null;
-        if (point.DependsOnNumbers(live))
+        if (point.NumbersInTheWay(live) is { } numbers)
         {
-            Skip(point, call);
-            return false;
+            var slots = numbers.Select(guard => guard.Path.Direct is { } place ? point.Layout.Slots[place] : new(0, SlotKind.Stack, 0)).ToArray();
+            if (Array.Exists(slots, slot => slot.Kind == SlotKind.Stack))
+            {
+                Skip(point, call); // the operation itself uses it
+                return false;
+            }
+
+            _changing.UnionWith(slots.Select(slot => (frames[slot.Frame].Code, slot.Kind, slot.Index)));
+            point.Clear();
         }
 
         if (!point.MayGrow(call, options.RecompileLimit))
@@ -149,14 +157,14 @@ internal sealed class Splitter(nn.Module module, MethodInfo method, CompileOptio
             return false;
         }
 
-        if (point.Graphs.Count > 0 && point.MayGrow(new SplitState([]), options.RecompileLimit) && point.Graphs[^1].Guards.Failure(live) is { } failure)
+        if (point.Graphs.Count > 0 && !point.IsLoop(call) && point.Graphs[^1].Guards.Failure(live) is { } failure)
         {
             _recompiles.Add(failure);
         }
 
         call.IsCaptured = true;
         var run = new CaptureRun(module, method, options, call);
-        result = run.Continue(frames, live);
+        result = run.Continue(frames, point.Layout, live, _changing);
         _opaque.AddRange(run.OpaqueCalls);
         Note(run.Break);
         if (run.Specialization is { } made)

@@ -13,6 +13,7 @@ namespace Toolkit.Graphs.Capture;
 /// </summary>
 internal sealed class Walker : CaptureObserver
 {
+    private readonly Dictionary<MethodBase, bool> _effects = [];
     private Interpreter? _interpreter;
     private SplitState? _call;
     private long _first;
@@ -61,7 +62,11 @@ internal sealed class Walker : CaptureObserver
             return;
         }
 
-        _call!.HasEffects |= HostApi.Break(method, self, arguments) is not null || (self is IEnumerable && !_call.Created.Contains(self) && !HostApi.OnlyReads(method));
+        if (!_call!.HasEffects)
+        {
+            _call.HasEffects = (self is IEnumerable && !_call.Created.Contains(self) && !HostApi.OnlyReads(method)) || HasEffect(method, self, arguments);
+        }
+
         var isKept = self is null ? type.Namespace?.StartsWith("System", StringComparison.Ordinal) != true : self is not (ValueType or Delegate or string) && !_call.Created.Contains(self);
         if (isKept && Array.Find(arguments, IsOfCall) is { } known)
         {
@@ -91,6 +96,16 @@ internal sealed class Walker : CaptureObserver
         {
             Escapes(array.GetType().GetElementType()!, "an array that outlives the call is written after a break");
         }
+    }
+
+    private bool HasEffect(MethodBase method, object? self, object?[] arguments)
+    {
+        if (!_effects.TryGetValue(method, out var known))
+        {
+            _effects[method] = known = HostApi.Break(method, self, arguments) is not null;
+        }
+
+        return known;
     }
 
     private bool IsOfCall(object? value) => value is not (null or Tensor or string) && !LiveTypes.IsImmutable(value) && value is not Delegate && _call!.Created.Contains(value);

@@ -48,6 +48,30 @@ internal static class KernelCache
         }
     }
 
+    /// <summary>Whether kernels of something, such as a kind of module, were kept here before: then the compiler will hardly be needed.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="folder">Folder on disk; null for none.</param>
+    public static bool IsKnown(string name, string? folder) => folder is not null && File.Exists(Note(name, folder));
+
+    /// <summary>Remembers that kernels of something are kept.</summary>
+    /// <inheritdoc cref="IsKnown"/>
+    public static void Remember(string name, string? folder)
+    {
+        try
+        {
+            if (Directory.Exists(folder) && !IsKnown(name, folder))
+            {
+                File.WriteAllText(Note(name, folder), name);
+            }
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            // Then the compiler is started once more than needed.
+        }
+    }
+
+    private static string Note(string name, string folder) => Path.Combine(folder, Key(name, KernelPrelude.Width) + ".known");
+
     /// <summary>A hash of everything that the machine code depends on: the kernels, the prelude, the vectors, the runtime and this library.</summary>
     public static string Key(string source, int width)
     {

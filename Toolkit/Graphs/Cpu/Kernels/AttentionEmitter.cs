@@ -190,13 +190,13 @@ internal static class AttentionEmitter
             code.Line("var i = first;");
             code.Block($"for (; i + {width} <= last; i += {width})", () =>
             {
-                code.Line("var e = Exp(V.Load(row + i) - shift);");
+                code.Line("var e = ExpNegative(V.Load(row + i) - shift);");
                 code.Line("total += e;");
                 code.Line("Store(row + i, e);");
             });
             code.Block("if (i < last)", () =>
             {
-                code.Line("var e = Select(Lanes(last - i), Exp(Load(row + i, last - i) - shift), VF.Zero);");
+                code.Line("var e = Select(Lanes(last - i), ExpNegative(Load(row + i, last - i) - shift), VF.Zero);");
                 code.Line("total += e;");
                 code.Line("Store(row + i, e, last - i);");
             });

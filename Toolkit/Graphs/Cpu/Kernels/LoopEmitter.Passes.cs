@@ -16,7 +16,7 @@ internal sealed partial class LoopEmitter
                 _code.Line($"var r{e.Id} = {Identity(e)};");
             }
 
-            _code.Block($"for (long j = {from}; j < {to}; j++)", () => Step(pass, needed, reductions, "", "", null));
+            Within(needed, () => _code.Block($"for (long j = {from}; j < {to}; j++)", () => Step(pass, needed, reductions, "", "", null)));
             return;
         }
 
@@ -29,6 +29,17 @@ internal sealed partial class LoopEmitter
             }
         }
 
+        Within(needed, () => Vectors(pass, needed, reductions, from, to, length, unroll));
+        foreach (var e in reductions)
+        {
+            var parts = Enumerable.Range(0, unroll).Select(u => $"m{e.Id}_{u}").Aggregate((a, b) => Combine(e, a, b));
+            _code.Line($"var r{e.Id} = {e.Reduction}({parts});");
+        }
+    }
+
+    /// <summary>Vectors one after another along the last dimension, some at a time, then what is left.</summary>
+    private void Vectors(int pass, List<Expression> needed, Expression[] reductions, string from, string to, long? length, int unroll)
+    {
         var counter = Invariant($"j{pass}");
         _code.Line($"long {counter} = {from};");
         if (unroll > 1)
@@ -55,12 +66,55 @@ internal sealed partial class LoopEmitter
                 Step(pass, needed, reductions, "_0", counter, "count");
             });
         }
+    }
 
-        foreach (var e in reductions)
+    /// <summary>A loop for each of the reduced dimensions but the last, with pointers to the place in them.</summary>
+    private void Within(List<Expression> needed, Action body)
+    {
+        var outer = _body.Extents.Length - 1 - _body.Rows;
+        Nest(0, outer, () =>
         {
-            var parts = Enumerable.Range(0, unroll).Select(u => $"m{e.Id}_{u}").Aggregate((a, b) => Combine(e, a, b));
-            _code.Line($"var r{e.Id} = {e.Reduction}({parts});");
+            Enter(needed, outer);
+            body();
+            _within.Clear();
+        });
+    }
+
+    private void Nest(int level, int count, Action body)
+    {
+        if (level == count)
+        {
+            body();
         }
+        else
+        {
+            _code.Block(Invariant($"for (var o{level} = 0L; o{level} < {_body.Extents[_body.Rows + level]}; o{level}++)"), () => Nest(level + 1, count, body));
+        }
+    }
+
+    /// <summary>Pointers to the place in the first of the reduced dimensions.</summary>
+    private void Enter(List<Expression> needed, int dimensions)
+    {
+        var (first, strides) = (_body.Rows, Enumerable.Range(_body.Rows, dimensions));
+        var operands = needed.Select(e => e.Operand).Concat(_body.Stores.Where(store => store.IsFull).Select(store => (LoopOperand?)store.Output)).OfType<LoopOperand>().Distinct();
+        foreach (var operand in operands.Where(operand => operand.Buffer is not null && strides.Any(d => operand.Strides[d] != 0)).ToArray())
+        {
+            var terms = strides.Where(d => operand.Strides[d] != 0).Select(d => Times($"o{d - first}", operand.Strides[d]));
+            _code.Line($"var q{operand.Name} = {Pointer(operand)} + {string.Join(" + ", terms)};");
+            _within.Add(operand);
+        }
+    }
+
+    /// <summary>Place of a value in the scratch of one that is kept for a later pass.</summary>
+    private string Place(Expression e, string index)
+    {
+        var text = index;
+        for (var level = _body.Extents.Length - 2 - _body.Rows; level >= 0; level--)
+        {
+            text += " + " + Times($"o{level}", _body.Extents[(_body.Rows + level + 1)..].Aggregate(1L, (product, size) => product * size));
+        }
+
+        return Invariant($"(float*)scratch + {_scratch.IndexOf(e) * (RowLength + _width)} + {text}");
     }
 
     /// <summary>What happens at one place of a row (or at as many as a vector has lanes).</summary>
@@ -68,13 +122,13 @@ internal sealed partial class LoopEmitter
     {
         foreach (var e in needed)
         {
-            var isRead = _isVector && e.Level < pass && IsDear(e);
-            var text = isRead ? $"Load((float*)scratch + {_scratch.IndexOf(e) * (RowLength + _width)} + {index})"
+            var isRead = _keeps && e.Level < pass && IsDear(e);
+            var text = isRead ? $"Load({Place(e, index)})"
                 : e.Operand is { } operand ? Load(operand, index, count) : Text(e, _isVector, suffix);
             _code.Line($"var v{e.Id}{suffix} = {text};");
             if (_kept[pass].Contains(e))
             {
-                _code.Line($"Store((float*)scratch + {_scratch.IndexOf(e) * (RowLength + _width)} + {index}, v{e.Id}{suffix});");
+                _code.Line($"Store({Place(e, index)}, v{e.Id}{suffix});");
             }
         }
 
@@ -123,8 +177,8 @@ internal sealed partial class LoopEmitter
     private string Text(Expression e, bool isVector, string suffix) =>
         string.Format(CultureInfo.InvariantCulture, e.Template, [.. e.Arguments.Select(argument => (object)Name(argument, isVector, suffix))]);
 
-    private static string Name(Expression e, bool isVector, string suffix = "") =>
-        isVector ? e.IsFull ? $"v{e.Id}{suffix}" : $"b{e.Id}" : e.IsConstant ? e.Template : e.IsFull ? $"v{e.Id}{suffix}" : $"r{e.Id}";
+    private string Name(Expression e, bool isVector, string suffix = "") =>
+        isVector ? e.IsFull ? $"v{e.Id}{suffix}" : _isColumns && !e.IsConstant ? $"b{e.Id}{suffix}" : $"b{e.Id}" : e.IsConstant ? e.Template : e.IsFull ? $"v{e.Id}{suffix}" : $"r{e.Id}";
 
     private static string Combine(Expression e, string a, string b) => e.Reduction switch
     {

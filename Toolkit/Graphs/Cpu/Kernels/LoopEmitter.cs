@@ -4,6 +4,7 @@ namespace Toolkit.Graphs.Cpu;
 internal sealed partial class LoopEmitter
 {
     private const long Block = 4096;
+    private const long LongestKept = 8192; // values of a column that may be kept: with its neighbours they shall stay in the second cache
     private readonly LoopBody _body;
     private readonly CodeWriter _code;
     private readonly int _width;
@@ -11,15 +12,20 @@ internal sealed partial class LoopEmitter
     private readonly HashSet<Expression>[] _kept; // by pass: what is stored in the scratch for later passes
     private readonly List<Expression> _scratch = [];
     private readonly bool _isVector;
+    private readonly bool _keeps; // whether what is dear and needed by a later pass is kept for it
+    private readonly bool _isColumns; // rows side by side in the lanes of a vector, instead of one after another
     private readonly string _direct; // what the kernel itself has computed, for operands without memory
     private readonly Dictionary<LoopOperand, int> _arguments;
+    private readonly HashSet<LoopOperand> _within = new(ReferenceEqualityComparer.Instance); // operands with a pointer to the place in the outer reduced dimensions
 
     private LoopEmitter(LoopBody body, CodeWriter code, int width, string direct, Dictionary<LoopOperand, int> arguments)
     {
         (_body, _code, _width, _direct, _arguments, _isVector) = (body, code, width, direct, arguments, body.IsVector);
+        _isColumns = _isVector && direct == "" && IsBetterByColumns(body);
         _live = Live();
         _kept = [.. Enumerable.Range(0, Passes + 1).Select(_ => new HashSet<Expression>(ReferenceEqualityComparer.Instance))];
-        if (_isVector)
+        _keeps = _isVector && !(_isColumns && RowLength > LongestKept);
+        if (_keeps)
         {
             Keep();
         }
@@ -35,11 +41,6 @@ internal sealed partial class LoopEmitter
     /// <summary>The kernel of a loop.</summary>
     public static KernelCode Emit(LoopBody body, int width)
     {
-        if (body.Extents.Length != body.Rows + 1)
-        {
-            throw new GraphException("a reduction over dimensions that do not lie as one");
-        }
-
         var code = new CodeWriter();
         var arguments = new List<KernelBuffer>();
         var emitter = new LoopEmitter(body, code, width, "", Arguments(body, arguments));
@@ -48,6 +49,11 @@ internal sealed partial class LoopEmitter
         var blocks = isBlocked ? (length + Block - 1) / Block : 1;
         emitter.Pointers();
         emitter.Constants();
+        if (emitter._isColumns)
+        {
+            return emitter.EmitColumns(arguments);
+        }
+
         code.Block("for (var unit = begin; unit < end; unit++)", () =>
         {
             if (isBlocked)
@@ -58,22 +64,10 @@ internal sealed partial class LoopEmitter
             }
             else
             {
-                emitter.Row("unit", "0", Invariant($"{length}"), length);
+                emitter.Row("unit", "0", Invariant($"{body.Extents[^1]}"), body.Extents[^1]);
             }
         });
-        var bytes = emitter.Bytes();
-        var flops = emitter.Flops();
-        return new()
-        {
-            Body = code.ToString(),
-            Title = body.HasReductions ? "Rows" : "Pointwise",
-            Arguments = arguments,
-            Units = rows * blocks,
-            ScratchBytes = emitter._scratch.Count * (length + width) * sizeof(float),
-            Bytes = bytes,
-            Flops = flops,
-            Nanoseconds = emitter.Nanoseconds(bytes, flops),
-        };
+        return emitter.Code(body.HasReductions ? "Rows" : "Pointwise", arguments, rows * blocks, emitter._scratch.Count * (length + width));
     }
 
     /// <summary>Adds to a kernel what a loop does with part of a row that the kernel has just computed.</summary>
@@ -89,6 +83,22 @@ internal sealed partial class LoopEmitter
         emitter.Pointers();
         emitter.Constants();
         return (row, from, to) => emitter.Row(row, from, to, null);
+    }
+
+    private KernelCode Code(string title, List<KernelBuffer> arguments, long units, long scratch)
+    {
+        var (bytes, flops) = (Bytes(), Flops());
+        return new()
+        {
+            Body = _code.ToString(),
+            Title = title,
+            Arguments = arguments,
+            Units = units,
+            ScratchBytes = scratch * sizeof(float),
+            Bytes = bytes,
+            Flops = flops,
+            Nanoseconds = Nanoseconds(bytes, flops),
+        };
     }
 
     private static Dictionary<LoopOperand, int> Arguments(LoopBody body, List<KernelBuffer> arguments)
@@ -161,7 +171,7 @@ internal sealed partial class LoopEmitter
         var needed = new HashSet<Expression>(ReferenceEqualityComparer.Instance);
         void Visit(Expression expression)
         {
-            if (!expression.IsFull || !needed.Add(expression) || (_isVector && expression.Level < pass && IsDear(expression)))
+            if (!expression.IsFull || !needed.Add(expression) || (_keeps && expression.Level < pass && IsDear(expression)))
             {
                 return;
             }
@@ -197,7 +207,7 @@ internal sealed partial class LoopEmitter
     /// <summary>Everything for one row, or a part of one.</summary>
     private void Row(string row, string from, string to, long? length)
     {
-        RowPointers(row);
+        RowPointers(row, _body.Rows, null);
         var passes = Passes;
         for (var pass = 0; pass <= passes; pass++)
         {
@@ -215,10 +225,13 @@ internal sealed partial class LoopEmitter
     }
 
     /// <summary>Where the row begins in every operand that has a row dimension.</summary>
-    private void RowPointers(string row)
+    /// <param name="row">Its number.</param>
+    /// <param name="dimensions">How many dimensions it counts through.</param>
+    /// <param name="column">The place in the next dimension; null for none.</param>
+    private void RowPointers(string row, int dimensions, string? column)
     {
-        var rows = _body.Extents[.._body.Rows];
-        var used = Enumerable.Range(0, _body.Rows).Where(d => _body.Operands.Any(operand => operand.Buffer is not null && operand.Strides[d] != 0)).ToArray();
+        var rows = _body.Extents[..dimensions];
+        var used = Enumerable.Range(0, dimensions).Where(d => _body.Operands.Any(operand => operand.Buffer is not null && operand.Strides[d] != 0)).ToArray();
         foreach (var d in used)
         {
             var inner = rows[(d + 1)..].Aggregate(1L, (product, size) => product * size);
@@ -226,15 +239,24 @@ internal sealed partial class LoopEmitter
             _code.Line($"var i{d} = {index};");
         }
 
-        foreach (var operand in _body.Operands.Where(operand => operand.Buffer is not null && used.Any(d => operand.Strides[d] != 0)))
+        foreach (var operand in _body.Operands.Where(operand => operand.Buffer is not null && HasRows(operand)))
         {
-            var terms = used.Where(d => operand.Strides[d] != 0).Select(d => operand.Strides[d] == 1 ? $"i{d}" : Invariant($"i{d} * {operand.Strides[d]}"));
+            var terms = used.Where(d => operand.Strides[d] != 0).Select(d => Times($"i{d}", operand.Strides[d]));
+            if (column is not null && operand.Strides[dimensions] != 0)
+            {
+                terms = terms.Append(Times(column, operand.Strides[dimensions]));
+            }
+
             _code.Line($"var p{operand.Name} = {operand.Name} + {string.Join(" + ", terms)};");
         }
     }
 
+    private bool HasRows(LoopOperand operand) => operand.Strides[.._body.Rows].Any(stride => stride != 0);
+
+    private static string Times(string index, long stride) => stride == 1 ? index : Invariant($"{index} * {stride}");
+
     private string Pointer(LoopOperand operand) =>
-        operand.Buffer is null ? _direct : operand.Strides[.._body.Rows].Any(stride => stride != 0) ? $"p{operand.Name}" : operand.Name;
+        operand.Buffer is null ? _direct : _within.Contains(operand) ? $"q{operand.Name}" : HasRows(operand) ? $"p{operand.Name}" : operand.Name;
 
     /// <summary>Values of the whole row that a pass needs.</summary>
     private void RowValues(int level)

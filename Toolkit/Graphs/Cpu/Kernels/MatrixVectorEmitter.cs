@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Toolkit.Graphs.Cpu;
 
 /// <summary>
@@ -9,23 +7,23 @@ namespace Toolkit.Graphs.Cpu;
 internal static class MatrixVectorEmitter
 {
     private const int Group = 8; // columns of a unit
+    private const int CacheLine = 64; // bytes
     private const int Block = 64; // columns whose results wait for what follows
 
     /// <summary>The kernel.</summary>
     /// <param name="product">The product.</param>
     /// <param name="x">(M, K), each row in one piece.</param>
     /// <param name="weight">(N, K), each row in one piece.</param>
+    /// <param name="form">How its values lie.</param>
     /// <param name="loop">What follows: a loop over M rows of N.</param>
     /// <param name="width">Lanes of a vector.</param>
-    public static KernelCode Emit(MatrixProduct product, Layout x, Layout weight, LoopBody loop, int width)
+    public static KernelCode Emit(MatrixProduct product, Layout x, Layout weight, WeightForm form, LoopBody loop, int width)
     {
         var (rows, columns, depth) = (product.Rows, product.Columns, product.Depth);
-        var isShort = weight.DType == ScalarType.BFloat16;
-        var memory = NumberKinds.Memory(weight.DType);
         var code = new CodeWriter();
         var arguments = new List<KernelBuffer> { weight.Buffer, x.Buffer };
-        code.Line($"var weight = ({memory}*)a[0] + {weight.Offset};");
-        code.Line($"var input = ({memory}*)a[{arguments.IndexOf(x.Buffer)}] + {x.Offset};");
+        code.Line($"var weight = ({form.Memory}*)a[0] + {weight.Offset};");
+        code.Line($"var input = ({NumberKinds.Memory(x.DType)}*)a[{arguments.IndexOf(x.Buffer)}] + {x.Offset};");
         code.Line($"var sums = (float*)scratch; // [{rows}][{Block}]");
         var follow = LoopEmitter.Embed(loop, code, width, $"(sums + m * {Block} - begin{Group})", arguments);
         code.Block($"for (long begin{Group} = begin * {Group}; begin{Group} < Math.Min(end * {Group}, {columns}); begin{Group} += {Block})", () =>
@@ -35,13 +33,13 @@ internal static class MatrixVectorEmitter
             var together = rows <= 2 ? 4 : rows <= 4 ? 2 : 1;
             if (together > 1)
             {
-                code.Block($"for (; n + {together} <= stop; n += {together})", () => Dots(code, together, (int)rows, depth, weight.Strides[0], x.Strides[0], width, isShort));
+                code.Block($"for (; n + {together} <= stop; n += {together})", () => Dots(code, together, (int)rows, depth, weight.Strides[0], x.Strides[0], width, form));
             }
 
-            code.Block("for (; n < stop; n++)", () => Dots(code, 1, (int)rows, depth, weight.Strides[0], x.Strides[0], width, isShort));
+            code.Block("for (; n < stop; n++)", () => Dots(code, 1, (int)rows, depth, weight.Strides[0], x.Strides[0], width, form));
             code.Block($"for (var m = 0L; m < {rows}; m++)", () => follow("m", $"begin{Group}", "stop"));
         });
-        var bytes = (columns * depth * DataTypes.Size(weight.DType)) + ((rows * depth) + (rows * columns)) * DataTypes.Size(x.DType);
+        var bytes = (long)(columns * depth * form.Bytes) + (((rows * depth) + (rows * columns)) * DataTypes.Size(x.DType));
         return new()
         {
             Body = code.ToString(),
@@ -56,9 +54,9 @@ internal static class MatrixVectorEmitter
     }
 
     /// <summary>Some rows of the matrix times all rows of the input.</summary>
-    private static void Dots(CodeWriter code, int together, int rows, long depth, long stride, long inputStride, int width, bool isShort)
+    private static void Dots(CodeWriter code, int together, int rows, long depth, long stride, long inputStride, int width, WeightForm form)
     {
-        var step = isShort ? 2 * width : together * rows >= 8 ? width : 2 * width;
+        var step = form.Step(width, isSmall: together * rows >= 8);
         for (var c = 0; c < together; c++)
         {
             code.Line($"var w{c} = weight + (n + {c}) * {stride};");
@@ -68,27 +66,28 @@ internal static class MatrixVectorEmitter
             }
         }
 
+        // Rows are often as long as a page of memory, where the processor stops reading ahead by itself: the next rows are asked for, a line of the cache at a time.
+        var unroll = Math.Max(1, (int)(CacheLine / (step * form.Bytes)));
         code.Line("var k = 0L;");
-        code.Block($"for (; k + {step} <= {depth}; k += {step})", () =>
+        code.Block($"for (; k + {unroll * step} <= {depth}; k += {unroll * step})", () =>
         {
-            for (var m = 0; m < rows; m++)
-            {
-                Pair(code, $"a{m}", $"input + k{(m == 0 ? "" : $" + {m * inputStride}")}", width, step, isShort);
-            }
-
             for (var c = 0; c < together; c++)
             {
-                Pair(code, $"b{c}", $"w{c} + k", width, step, isShort);
-                for (var m = 0; m < rows; m++)
-                {
-                    code.Line($"s{c}_{m} = Fma(b{c}, a{m}, s{c}_{m});");
-                    if (step > width)
-                    {
-                        code.Line($"t{c}_{m} = Fma(b{c}_, a{m}_, t{c}_{m});");
-                    }
-                }
+                code.Line($"Prefetch(w{c} + k + {together * stride});");
+            }
+
+            for (var u = 0; u < unroll; u++)
+            {
+                code.Line("{");
+                Multiply(code, together, rows, inputStride, width, step, form, u == 0 ? "k" : $"k + {u * step}");
+                code.Line("}");
             }
         });
+        if (unroll > 1 && depth % (unroll * step) >= step)
+        {
+            code.Block($"for (; k + {step} <= {depth}; k += {step})", () => Multiply(code, together, rows, inputStride, width, step, form, "k"));
+        }
+
         if (depth % step != 0)
         {
             code.Block($"for (; k < {depth}; k += {width})", () =>
@@ -101,10 +100,10 @@ internal static class MatrixVectorEmitter
 
                 for (var c = 0; c < together; c++)
                 {
-                    code.Line($"var b{c} = Load(w{c} + k, count);");
+                    code.Line($"var q{c} = Load(w{c} + k, count);");
                     for (var m = 0; m < rows; m++)
                     {
-                        code.Line($"s{c}_{m} = Fma(b{c}, a{m}, s{c}_{m});");
+                        code.Line($"s{c}_{m} = Fma(q{c}, a{m}, s{c}_{m});");
                     }
                 }
             });
@@ -119,16 +118,24 @@ internal static class MatrixVectorEmitter
         }
     }
 
-    /// <summary>Two vectors of floats. Two bfloat16 in one lane are taken apart where they are, even ones first: that is the same order for both factors.</summary>
-    private static void Pair(CodeWriter code, string name, string pointer, int width, int step, bool isShort)
+    private static void Multiply(CodeWriter code, int together, int rows, long inputStride, int width, int step, WeightForm form, string k)
     {
-        if (isShort)
+        for (var m = 0; m < rows; m++)
         {
-            code.Line($"var {name}i = V.Load((int*)({pointer}));");
-            code.Line($"VF {name} = V.ShiftLeft({name}i, 16).AsSingle(), {name}_ = ({name}i & V.Create(-65536)).AsSingle();");
-            return;
+            form.Values(code, $"a{m}", $"input + {k}{(m == 0 ? "" : $" + {m * inputStride}")}", width, step);
         }
 
-        code.Line(step > width ? $"VF {name} = V.Load({pointer}), {name}_ = V.Load({pointer} + {width});" : $"var {name} = V.Load({pointer});");
+        for (var c = 0; c < together; c++)
+        {
+            form.Weights(code, $"q{c}", $"w{c} + {k}", width, step);
+            for (var m = 0; m < rows; m++)
+            {
+                code.Line($"s{c}_{m} = Fma(q{c}, a{m}, s{c}_{m});");
+                if (step > width)
+                {
+                    code.Line($"t{c}_{m} = Fma(q{c}_, a{m}_, t{c}_{m});");
+                }
+            }
+        }
     }
 }

@@ -20,7 +20,7 @@ internal sealed class LoopBuilder
     private LoopBuilder(LoopDomain domain, Func<Value, Layout> layouts, Layout? product) => (_domain, _layouts, _product) = (domain, layouts, product);
 
     /// <summary>The number of values in a row.</summary>
-    public long RowLength => _domain.Shape.Skip(_domain.Rows ?? _domain.Shape.Count).Aggregate(1L, (product, size) => product * size);
+    public long RowLength => _domain.RowLength;
 
     /// <summary>The body for the nodes of a fused operation.</summary>
     /// <param name="body">The nodes.</param>
@@ -178,7 +178,7 @@ internal sealed class LoopBuilder
     private long[] Align(Layout layout, Shape shape)
     {
         var strides = new long[_domain.Shape.Count];
-        var axis = 0;
+        var (axis, isFull, order) = (0, _domain.IsFull(shape), _domain.Order);
         for (var i = 0; i < shape.Count; i++)
         {
             if (shape[i] == 1)
@@ -186,8 +186,10 @@ internal sealed class LoopBuilder
                 continue;
             }
 
+            // The dimensions of a row value are the first of the loop.
             var fromEnd = shape.Count - i;
-            strides[axis++] = fromEnd <= layout.Sizes.Length && layout.Sizes[^fromEnd] != 1 ? layout.Strides[^fromEnd] : 0;
+            strides[isFull ? Array.IndexOf(order, axis) : axis] = fromEnd <= layout.Sizes.Length && layout.Sizes[^fromEnd] != 1 ? layout.Strides[^fromEnd] : 0;
+            axis++;
         }
 
         return strides;
@@ -232,9 +234,9 @@ internal sealed class LoopBuilder
     /// <summary>Neighbouring dimensions that all operands walk through as one become one.</summary>
     private static LoopBody Collapse(LoopBuilder builder, LoopDomain domain, List<(LoopOperand Output, Expression Value, bool IsFull)> stores)
     {
-        var extents = domain.Shape.ToList();
+        var extents = domain.Order.Select(axis => domain.Shape[axis]).ToList();
         var rows = builder.RowCount;
-        var isFree = domain.Rows is null;
+        var isFree = domain.Reduced is null;
         var strides = builder._operands.Select(operand => operand.Strides.ToList()).ToArray();
         for (var d = extents.Count - 2; d >= 0; d--)
         {

@@ -25,7 +25,7 @@ internal static partial class Lowerings
 
         yield return new("aten::native_layer_norm", new(LayerNorm, Normalized, IsReal));
         yield return new("aten::layer_norm", new((b, n) => [LayerNorm(b, n)[0]], Normalized, IsReal));
-        yield return Reducing("aten::rms_norm", (b, n) => RmsNorm(b, n, b.Argument("input", OutputKind(n)), Call(n).Has("eps") ? Call(n).Number("eps") : 1.1920928955078125e-7), Normalized, IsReal);
+        yield return Reducing("aten::rms_norm", (b, n) => RmsNorm(b, n, b.Argument("input", OutputKind(n)), Call(n).Has("eps") ? Call(n).Number("eps") : OutputKind(n) == NumberKind.Double ? double.BitIncrement(1) - 1 : float.BitIncrement(1) - 1), Normalized, IsReal);
         yield return Reducing("toolkit::rms_norm", (b, n) => RmsNorm(b, n, b.Argument("x", OutputKind(n)), Call(n).Number("epsilon")), _ => [-1], IsReal);
     }
 
@@ -58,14 +58,14 @@ internal static partial class Lowerings
 
     private static Expression Softmax(LoopBuilder b, Expression x)
     {
-        var powers = b.Apply("Exp({0} - {1})", x.Kind, x, b.Reduce(Reduction.Greatest, x));
+        var powers = b.Apply("ExpNegative({0} - {1})", x.Kind, x, b.Reduce(Reduction.Greatest, x));
         return b.Apply("({0} * {1})", x.Kind, powers, b.Apply("({1} / {0})", x.Kind, b.Reduce(Reduction.Sum, powers), b.Constant(1, x.Kind)));
     }
 
     private static Expression LogSoftmax(LoopBuilder b, Expression x)
     {
         var shifted = b.Apply("({0} - {1})", x.Kind, x, b.Reduce(Reduction.Greatest, x));
-        return b.Apply("({0} - {1})", x.Kind, shifted, b.Apply("Log({0})", x.Kind, b.Reduce(Reduction.Sum, b.Apply("Exp({0})", x.Kind, shifted))));
+        return b.Apply("({0} - {1})", x.Kind, shifted, b.Apply("Log({0})", x.Kind, b.Reduce(Reduction.Sum, b.Apply("ExpNegative({0})", x.Kind, shifted))));
     }
 
     private static Expression[] LayerNorm(LoopBuilder b, Node node)

@@ -24,7 +24,7 @@ internal static partial class Lowerings
             return null;
         }
 
-        return lowering.Reduced is null || RowsOf(node, lowering) is not null ? lowering : null;
+        return lowering.Reduced is null || ReducedBy(node, lowering) is not null ? lowering : null;
     }
 
     /// <summary>What the loop of a node runs over: its output, or the input that it reduces.</summary>
@@ -34,7 +34,7 @@ internal static partial class Lowerings
     public static LoopDomain Domain(Node node)
     {
         var lowering = _all[node.Operator.Name];
-        return new(LoopDomain.Canonical(LoopShape(node)), lowering.Reduced is null ? null : RowsOf(node, lowering));
+        return new(LoopDomain.Canonical(LoopShape(node)), lowering.Reduced is null ? null : ReducedBy(node, lowering));
     }
 
     /// <summary>Whether vectors of floats can compute it.</summary>
@@ -44,14 +44,14 @@ internal static partial class Lowerings
     public static bool IsIdentityView(Node node) => node.Operator.Kind == OperatorKind.View && node.Outputs.Length == 1
         && LoopDomain.Canonical(node.Inputs.First().Type.Shape) == LoopDomain.Canonical(node.Output.Type.Shape) && _all.ContainsKey(node.Operator.Name);
 
-    /// <summary>How many dimensions (without those of 1) precede the reduced ones; null where the reduced ones are not the last, or are of one value.</summary>
-    private static int? RowsOf(Node node, Lowering lowering)
+    /// <summary>The reduced dimensions among those that are not of 1, a bit for each; null where there are none.</summary>
+    private static ulong? ReducedBy(Node node, Lowering lowering)
     {
         var shape = node.Inputs.First().Type.Shape;
         var reduced = lowering.Reduced!(node).Select(d => d < 0 ? d + shape.Count : d).ToHashSet();
-        var kept = Enumerable.Range(0, shape.Count).Where(d => shape[d] != 1).Select(d => reduced.Contains(d)).ToArray();
-        var rows = kept.TakeWhile(isReduced => !isReduced).Count();
-        return rows < kept.Length && kept.Skip(rows).All(isReduced => isReduced) ? rows : null;
+        var axes = Enumerable.Range(0, shape.Count).Where(d => shape[d] != 1).ToArray();
+        var mask = axes.Select((d, axis) => reduced.Contains(d) ? 1UL << axis : 0).Aggregate(0UL, (all, bit) => all | bit);
+        return mask == 0 || axes.Length > 60 ? null : mask;
     }
 
     private static NumberKind OutputKind(Node node) => NumberKinds.Of(node.Outputs[0].Type.DType)!.Value;

@@ -13,33 +13,8 @@ internal sealed partial class Planner
             return;
         }
 
-        var domain = body.Nodes.Select(Lowerings.Domain).OrderByDescending(own => own.Rows is not null).ThenByDescending(own => own.Shape.Count).First();
+        var domain = body.Nodes.Select(Lowerings.Domain).OrderByDescending(own => own.Reduced is not null).ThenByDescending(own => own.Shape.Count).First();
         var loop = LoopBuilder.Build(body, domain, value => inputs[value], outputs);
-        if (loop.Extents.Length != loop.Rows + 1)
-        {
-            // Some input does not lie so that the reduced dimensions are one.
-            foreach (var input in inputs.Keys.ToArray())
-            {
-                inputs[input] = Contiguous(inputs[input], node);
-            }
-
-            loop = LoopBuilder.Build(body, domain, value => inputs[value], outputs);
-        }
-
-        if (loop.Extents.Length != loop.Rows + 1)
-        {
-            // An input that is broadcast along some of the reduced dimensions: written out.
-            foreach (var input in inputs.Keys.ToArray())
-            {
-                var full = body.Nodes.Where(member => member.Inputs.Contains(input)).Select(Lowerings.LoopShape).First(shape => true);
-                var copy = Temporary(new(inputs[input].DType, full));
-                Copy(inputs[input].Expand(full.ToArray()), copy, node);
-                inputs[input] = copy;
-            }
-
-            loop = LoopBuilder.Build(body, domain, value => inputs[value], outputs);
-        }
-
         Add(LoopEmitter.Emit(loop, _width), body.Nodes, [.. outputs.Select(output => output.Buffer)]);
     }
 
@@ -56,12 +31,14 @@ internal sealed partial class Planner
             x = Contiguous(inputs[product.X], node).Reshape(rows)!;
         }
 
-        if (product.Columns > 1 && (weight.Strides[1] == 1 || product.Depth == 1))
+        if (product.Columns > 1 && WeightForm.Of(weight.DType) is { } form)
         {
-            var loop = LoopBuilder.Build(node.Body!, domain with { Rows = domain.Shape.Count - 1 }, value => inputs[value], outputs);
-            if (loop.IsVector && loop.Extents.Length == loop.Rows + 1)
+            var isByRows = weight.Strides[1] == 1 || product.Depth == 1;
+            var loop = LoopBuilder.Build(node.Body!, LoopDomain.RowsOf(domain.Shape), value => inputs[value], outputs);
+            if (loop.IsVector && loop.Extents.Length == loop.Rows + 1 && (isByRows || weight.Strides[0] == 1))
             {
-                Add(MatrixVectorEmitter.Emit(product, x, weight, loop, _width), node.Body!.Nodes, [.. outputs.Select(output => output.Buffer)]);
+                Add(isByRows ? MatrixVectorEmitter.Emit(product, x, weight, form, loop, _width) : VectorMatrixEmitter.Emit(product, x, weight, loop, _width),
+                    node.Body!.Nodes, [.. outputs.Select(output => output.Buffer)]);
                 return;
             }
         }

@@ -5,6 +5,9 @@ namespace Toolkit.Graphs.Cpu;
 /// <summary>What is done to a graph before it is planned: what depends on no input is computed once, what nothing reads goes, what one loop can do becomes one node.</summary>
 internal static class Preparation
 {
+    /// <summary>What has no loop of its own but consists of operators that have one, or of products.</summary>
+    private static readonly Lazy<Passes.Decomposition> _decomposition = new(() => new([.. Passes.Decomposition.Core.Where(IsBetterApart)]));
+
     /// <summary>The graph with fused nodes, and tensors for the inputs that were added to it at the end.</summary>
     public static (Graph Graph, Tensor[] Constants) Prepare(Graph graph)
     {
@@ -21,7 +24,7 @@ internal static class Preparation
             }
         }
 
-        var (folded, constants) = Fold(graph);
+        var (folded, constants) = Fold(_decomposition.Value.Run(graph));
         return (Passes.Fusion.Apply(folded), constants);
     }
 
@@ -100,4 +103,7 @@ internal static class Preparation
 
         return used;
     }
+
+    private static bool IsBetterApart(string name) => !Lowerings.Names.Contains(name) && name is not ("aten::linear" or "aten::addmm" or "aten::mm" or "aten::embedding" or "aten::unbind.int"
+        or "aten::split.Tensor" or "aten::split_with_sizes" or "aten::split.sizes" or "aten::chunk");
 }

@@ -22,7 +22,8 @@ internal static class KernelPrelude
             [MethodImpl(Inline)] private static VI WidenShort(ushort* p) => V.WidenLower(V.CreateScalarUnsafe(*(ulong*)p).AsUInt16()).AsInt32();
             [MethodImpl(Inline)] private static VI WidenByte(byte* p) => V.WidenLower(V.WidenLower(V.CreateScalarUnsafe(*(uint*)p).AsByte())).AsInt32();
             [MethodImpl(Inline)] private static void NarrowShort(VI x, ushort* p) => *(ulong*)p = V.Narrow(x.AsUInt32(), x.AsUInt32()).AsUInt64()[0];
-        """;
+            [MethodImpl(Inline)] private static Vector128<float> Fold(VF x) => x;
+        """ + Parts;
 
     private const string Conversions256 = """
             [MethodImpl(Inline)] private static VI WidenShort(ushort* p)
@@ -40,6 +41,21 @@ internal static class KernelPrelude
             }
 
             [MethodImpl(Inline)] private static void NarrowShort(VI x, ushort* p) => Vector128.Narrow(x.GetLower().AsUInt32(), x.GetUpper().AsUInt32()).Store(p);
+            [MethodImpl(Inline)] private static Vector128<float> Fold(VF x) => Greater(x.GetLower(), x.GetUpper());
+
+            [MethodImpl(Inline)] private static VF LoadPart(float* p, long count)
+            {
+                if (Avx.IsSupported) { return Avx.MaskLoad(p, Lanes(count)); }
+                var x = stackalloc float[W];
+                for (var i = 0; i < W; i++) { x[i] = i < count ? p[i] : 0; }
+                return V.Load(x);
+            }
+
+            [MethodImpl(Inline)] private static void StorePart(float* p, VF x, long count)
+            {
+                if (Avx.IsSupported) { Avx.MaskStore(p, Lanes(count), x); return; }
+                for (var i = 0; i < count; i++) { p[i] = x[i]; }
+            }
         """;
 
     private const string Conversions512 = """
@@ -57,6 +73,15 @@ internal static class KernelPrelude
             }
 
             [MethodImpl(Inline)] private static void NarrowShort(VI x, ushort* p) => Vector256.Narrow(x.GetLower().AsUInt32(), x.GetUpper().AsUInt32()).Store(p);
+
+            [MethodImpl(Inline)] private static Vector128<float> Fold(VF x) =>
+                Greater(Greater(x.GetLower().GetLower(), x.GetLower().GetUpper()), Greater(x.GetUpper().GetLower(), x.GetUpper().GetUpper()));
+        """ + Parts;
+
+    private const string Parts = """
+
+            private static VF LoadPart(float* p, long count) { var x = stackalloc float[W]; for (var i = 0; i < W; i++) { x[i] = i < count ? p[i] : 0; } return V.Load(x); }
+            private static void StorePart(float* p, VF x, long count) { for (var i = 0; i < count; i++) { p[i] = x[i]; } }
         """;
 
     private static readonly string _template = ReadTemplate();

@@ -50,8 +50,8 @@ internal static class SpanIntrinsics
         var element = type.GetGenericArguments()[0];
         switch (arguments[0].Reference)
         {
-            case StackMemory memory:
-                return memory.ToSpan(element, arguments[1].Int32);
+            case StackPointer pointer:
+                return pointer.Memory.ToSpan(element, pointer.Offset, arguments[1].Int32);
             case Location place when type.GetGenericTypeDefinition() == typeof(ReadOnlySpan<>):
                 var one = Array.CreateInstance(element, 1);
                 one.SetValue(place.Load().ToObject(element), 0);

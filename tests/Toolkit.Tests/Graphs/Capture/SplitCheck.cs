@@ -22,10 +22,14 @@ internal static class SplitCheck
     }
 
     /// <summary>Compiles without gradients, compares, and asserts that all calls but those that captured were served by graphs.</summary>
-    public static CompileReport Serves(nn.Module<Tensor, Tensor> module, int captured, int graphs, params Tensor[] inputs)
+    public static CompileReport Serves(nn.Module<Tensor, Tensor> module, int captured, int graphs, params Tensor[] inputs) =>
+        Serves(module, CompileMode.Simplified, captured, graphs, inputs);
+
+    /// <inheritdoc cref="Serves(nn.Module{Tensor, Tensor}, int, int, Tensor[])"/>
+    public static CompileReport Serves(nn.Module<Tensor, Tensor> module, CompileMode mode, int captured, int graphs, params Tensor[] inputs)
     {
         using var _ = no_grad();
-        using var compiled = module.Compile();
+        using var compiled = module.Compile(new CompileOptions { Mode = mode });
         var report = Compare(module, compiled, inputs);
         Assert.True(report.EagerCalls == 0 && report.CapturedCalls == captured && report.CompiledCalls == inputs.Length - captured && report.Graphs.Length == graphs, report.ToString());
         Assert.True(report.Breaks.Length > 0, report.ToString());

@@ -49,9 +49,9 @@ internal sealed class RandomGraphs(int seed)
         {
             0 or 1 or 2 when isReal => _builder.Add($"aten::{Unary[_random.Next(Unary.Length)]}", x),
             3 or 4 or 5 when isReal => WithOther(x, y => _builder.Add($"aten::{Binary[_random.Next(Binary.Length)]}", x, y)),
-            6 when isReal && rank > 0 => _builder.Add(_random.Next(2) == 0 ? "aten::sum.dim_IntList" : "aten::mean.dim", x, new long[] { _random.Next(3) == 0 ? 0 : -1 }, _random.Next(2) == 0),
-            7 when isReal && rank > 0 => _builder.Add(_random.Next(2) == 0 ? "aten::amax" : "aten::amin", x, new long[] { -1 }, _random.Next(2) == 0),
-            8 when isReal && rank > 0 => _builder.Add("aten::_softmax", x, _random.Next(4) == 0 ? 0L : -1L, false),
+            6 when isReal && rank > 0 => _builder.Add(_random.Next(2) == 0 ? "aten::sum.dim_IntList" : "aten::mean.dim", x, Dimensions(rank), _random.Next(2) == 0),
+            7 when isReal && rank > 0 => _builder.Add(_random.Next(2) == 0 ? "aten::amax" : "aten::amin", x, Dimensions(rank), _random.Next(2) == 0),
+            8 when isReal && rank > 0 => _builder.Add("aten::_softmax", x, (long)_random.Next(-1, rank), false),
             9 when isReal && rank > 0 => _builder.Add("aten::layer_norm", x, new[] { x.Type.Shape[^1] }),
             10 when rank > 1 => _builder.Add("aten::transpose.int", x, 0L, -1L),
             11 when rank > 0 && x.Type.Shape[0] > 1 => _builder.Add("aten::slice.Tensor", x, 0L, 1L, x.Type.Shape[0], 1L),
@@ -75,6 +75,10 @@ internal sealed class RandomGraphs(int seed)
             _values.Add(_builder.Add("aten::neg", _values[0]));
         }
     }
+
+    /// <summary>Mostly the last, else any one or more.</summary>
+    private long[] Dimensions(int rank) =>
+        _random.Next(2) == 0 ? [-1] : Enumerable.Range(0, rank).Where(_ => _random.Next(2) == 0).Select(d => (long)d).ToArray() is { Length: > 0 } some ? some : [0];
 
     private Value? WithOther(Value x, Func<Value, Value> combine) =>
         _values.Where(value => value.Type.DType == x.Type.DType && Shape.Broadcast(value.Type.Shape, x.Type.Shape) is { } shape && shape.Elements < 3_000).OrderBy(_ => _random.Next()).FirstOrDefault() is { } other

@@ -1,0 +1,66 @@
+using Toolkit.Graphs.Passes;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs.Capture;
+
+/// <summary>
+/// A tensor that comes out of a call as a view of something: of an argument, of a parameter, of another result. It is taken anew at each call, so that what shares memory in the program shares
+/// it here, and what does not, does not.
+/// </summary>
+internal sealed class ResultViews
+{
+    private readonly (Node Node, int Index)[] _steps;
+
+    private ResultViews((Node, int)[] steps) => _steps = steps;
+
+    /// <summary>The tensor itself, under another handle.</summary>
+    public static ResultViews Same { get; } = new([]);
+
+    /// <summary>What a value is a view of, and how.</summary>
+    public static (Value Root, ResultViews? Views) Of(Value value)
+    {
+        var steps = new Stack<(Node, int)>();
+        var isSame = false;
+        while (value.Producer is { } node && node.Inputs.FirstOrDefault() is { } source)
+        {
+            if (IsView(node))
+            {
+                steps.Push((node, value.Index));
+            }
+            else if (!IsWrittenHere(node))
+            {
+                break;
+            }
+
+            isSame = true;
+            value = source;
+        }
+
+        return (value, isSame ? new([.. steps]) : null);
+    }
+
+    /// <summary>The view of a tensor, under a handle of its own.</summary>
+    public Tensor Take(Tensor root)
+    {
+        if (_steps.Length == 0)
+        {
+            return root.alias();
+        }
+
+        using var scope = NewDisposeScope();
+        var tensor = root;
+        foreach (var (node, index) in _steps)
+        {
+            tensor = node.Operator.Evaluate(new(node.Operator, node.Arguments), [tensor])[index];
+        }
+
+        return tensor.MoveToOuterDisposeScope();
+    }
+
+    private static bool IsView(Node node) => node.Operator.Parameters[0].IsAliased && !node.Operator.IsMutating && node.Inputs.Skip(1).Any() is false
+        && node.Operator.Name != "aten::as_strided" && Views.MayShare(node);
+
+    /// <summary>An operation in place gives back what it changed.</summary>
+    private static bool IsWrittenHere(Node node) => node.Operator.IsMutating && node.Outputs.Length == 1 && node.Operator.Parameters[0] is { IsWritten: true, Type: "Tensor" };
+}
