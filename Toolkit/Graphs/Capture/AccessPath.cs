@@ -23,6 +23,9 @@ internal sealed class AccessPath
     /// <summary>The argument that it is, not something in it; null where it is something else.</summary>
     public int? Direct => IsArgument && _steps.IsEmpty ? _argument : null;
 
+    /// <summary>The field that it is; null where it is something else.</summary>
+    public FieldInfo? LastField => _steps.LastOrDefault() as FieldInfo;
+
     /// <summary>Whether reading it makes a handle that the reader must free.</summary>
     public bool IsFresh => _steps.LastOrDefault() is MethodInfo method && method.DeclaringType!.Assembly == TorchSharpApi.Assembly && typeof(TorchSharp.torch.Tensor).IsAssignableFrom(Type);
 

@@ -69,7 +69,7 @@ internal sealed class CallCache : IDisposable
         SplitState? call = null;
         foreach (var entry in _graphs)
         {
-            call ??= entry.EndsAtBreak ? new SplitState(arguments) : null;
+            call ??= entry.EndsAtBreak ? new SplitState(arguments, _splitter.ChangingFields) : null;
             if (entry.TryRun(arguments, out var result, call))
             {
                 return entry.EndsAtBreak ? Continue((Frame[])result!, call!, entry) : Served(result);
@@ -82,7 +82,7 @@ internal sealed class CallCache : IDisposable
         {
             if (_graphs.Length + _breaks.Length < _options.RecompileLimit && !Array.Exists(_breaks, entry => entry.Guards.Holds(arguments, [])))
             {
-                call = new SplitState(arguments) { IsCaptured = true };
+                call = new SplitState(arguments, _splitter.ChangingFields) { IsCaptured = true };
                 run = new CaptureRun(_module, _method, _options, call);
                 first = Capture(run, arguments);
             }
@@ -167,8 +167,24 @@ internal sealed class CallCache : IDisposable
         }
     }
 
+    /// <summary>Graphs that only a number is in the way of which they themselves change would never serve again.</summary>
+    private void Learn(object?[] arguments)
+    {
+        foreach (var entry in _graphs)
+        {
+            if (entry.OwnChanges(arguments) is { } fields)
+            {
+                _splitter.ChangingFields.UnionWith(fields);
+                _graphs = [.. _graphs.Where(other => other != entry)];
+                _dropped.Add(entry); // another thread may be running it
+            }
+        }
+    }
+
     private object? Capture(CaptureRun run, object?[] arguments)
     {
+        Learn(arguments);
+
         // The call may change what the guards look at.
         var why = _graphs.Length > 0 ? _graphs[^1].Guards.Failure(arguments) ?? "another graph is needed" : null;
         var result = run.Call(arguments);

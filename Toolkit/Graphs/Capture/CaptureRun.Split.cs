@@ -85,6 +85,7 @@ internal sealed partial class CaptureRun
     private void FinishAtBreak(Tracer tracer, Frame[] frames, object?[] live)
     {
         (IsSuspended, IsEmpty, Break) = (true, tracer.Builder.Nodes.Count == 0, tracer.Break);
+        _call!.HasEffects |= tracer.HasChangedOutside || tracer.Written.Count > 0;
         if (_isContinuation && IsEmpty)
         {
             return;

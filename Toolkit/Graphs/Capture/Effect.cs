@@ -13,9 +13,12 @@ internal abstract class Effect
 }
 
 /// <summary>A field gets a value.</summary>
-internal sealed class FieldEffect(object? owner, FieldInfo field, Template value) : Effect
+internal sealed class FieldEffect(object? owner, FieldInfo member, Template value) : Effect
 {
-    public override void Apply(object?[] arguments, Func<int, Tensor> tensors) => field.SetValue(owner, value.Fill(tensors));
+    /// <summary>The field.</summary>
+    public FieldInfo Field => member;
+
+    public override void Apply(object?[] arguments, Func<int, Tensor> tensors) => member.SetValue(owner, value.Fill(tensors));
 }
 
 /// <summary>A tensor from outside is freed.</summary>

@@ -51,6 +51,13 @@ internal sealed class Specialization : IDisposable
     /// <summary>Whether it ends at a break, after which the call goes on.</summary>
     public bool EndsAtBreak => _result is FramesTemplate;
 
+    /// <summary>Fields that it writes, if those are all that keeps it from standing for a call: numbers that the module counts up, say. Null where something else does.</summary>
+    public IEnumerable<System.Reflection.FieldInfo>? OwnChanges(object?[] arguments)
+    {
+        var fields = Guards.Failing(arguments)?.Select(guard => guard is ValueGuard { Expected: int or long or float or double } ? guard.Path.LastField : null).ToArray();
+        return fields is { Length: > 0 } && Array.TrueForAll(fields, field => Array.Exists(_fields, effect => effect.Field == field)) ? fields.OfType<System.Reflection.FieldInfo>() : null;
+    }
+
     private bool HasEffects => _fields.Length > 0 || _frees.Length > 0 || Graph.Nodes.Any(node => node.Operator.IsMutating);
 
     /// <summary>Runs a call if it stands for it.</summary>

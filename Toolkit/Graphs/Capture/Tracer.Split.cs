@@ -57,6 +57,18 @@ internal sealed partial class Tracer
     /// <summary>Of the numbers that were alive, those that were used are the same in each call that the graph stands for; others are handed on.</summary>
     public void WatchNumbers(Func<int, bool> isUsed) => _guards.AddRange(_numbers.Where(entry => isUsed(entry.Index)).Select(entry => entry.Guard));
 
+    /// <summary>A number that the module counts up would be another in each call: the program itself reads it.</summary>
+    private bool EndsAtChanging(FieldInfo field)
+    {
+        if (_call?.Changing.Contains(field) != true)
+        {
+            return false;
+        }
+
+        End($"{field.DeclaringType!.Name}.{field.Name} is another number in each call", "count outside of forward, or keep what changes between calls in a tensor");
+        return true;
+    }
+
     /// <inheritdoc/>
     public override void ReadingVolatile()
     {

@@ -5,12 +5,15 @@ using static TorchSharp.torch;
 namespace Toolkit.Graphs.Capture;
 
 /// <summary>What is known of a call that is split into graphs, from its beginning to its end.</summary>
-internal sealed class SplitState(object?[] arguments)
+internal sealed class SplitState(object?[] arguments, IReadOnlySet<FieldInfo> changing)
 {
     private int _locks;
 
     /// <summary>What the call was given.</summary>
     public object?[] Arguments => arguments;
+
+    /// <summary>Fields that the module gives another number in each call.</summary>
+    public IReadOnlySet<FieldInfo> Changing => changing;
 
     /// <summary>Objects that were made in the call: nobody outside knows them, so others may stand for them.</summary>
     public HashSet<object> Created { get; } = new(ReferenceEqualityComparer.Instance);

@@ -19,6 +19,9 @@ internal sealed class Splitter(nn.Module module, MethodInfo method, CompileOptio
     private readonly List<string> _opaque = [];
     private readonly List<string> _recompiles = [];
 
+    /// <summary>Fields that the module gives another number in each call.</summary>
+    public HashSet<FieldInfo> ChangingFields { get; } = [];
+
     /// <summary>Where calls go on.</summary>
     public IEnumerable<ResumePoint> Points => _points.Values;
 
@@ -138,6 +141,12 @@ internal sealed class Splitter(nn.Module module, MethodInfo method, CompileOptio
     private bool Capture(ResumePoint point, Frame[] frames, object?[] live, SplitState call, out object? result)
     {
         result = null;
+        if (point.Graphs.Select(graph => graph.OwnChanges(live)).FirstOrDefault(fields => fields is not null) is { } fields)
+        {
+            ChangingFields.UnionWith(fields);
+            point.Clear();
+        }
+
         if (point.NumbersInTheWay(live) is { } numbers)
         {
             var slots = numbers.Select(guard => guard.Path.Direct is { } place ? point.Layout.Slots[place] : new(0, SlotKind.Stack, 0)).ToArray();
