@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -17,9 +18,11 @@ public sealed class SafeTensorsFile : ITensorFile
     private readonly string _path;
     private readonly SafeTensorsHeader _header;
     private readonly FileMap _map;
+    private readonly long _start;
 
-    private SafeTensorsFile(string path, SafeTensorsHeader header, FileMap map)
+    private SafeTensorsFile(string path, SafeTensorsHeader header, FileMap map, long start = 0)
     {
+        _start = start;
         _path = path;
         _header = header;
         _map = map;
@@ -51,6 +54,22 @@ public sealed class SafeTensorsFile : ITensorFile
         }
     }
 
+    /// <summary>Opens and checks a file that is a part of another, from <paramref name="start"/> on.</summary>
+    /// <exception cref="CheckpointException">It is not well-formed.</exception>
+    internal static SafeTensorsFile OpenPart(SafeFileHandle handle, string path, long start, long length)
+    {
+        var prefix = new byte[Math.Min(length, SafeTensorsHeader.PrefixLength)];
+        RandomAccess.Read(handle, prefix, start);
+        if (prefix.Length < SafeTensorsHeader.PrefixLength)
+        {
+            throw CheckpointException.In(path, $"{length} bytes are too few for a safetensors file");
+        }
+
+        var json = new byte[SafeTensorsHeader.Length(prefix, length, path)];
+        RandomAccess.Read(handle, json, start + prefix.Length);
+        return new(path, SafeTensorsHeader.Parse(json, length, path), FileMap.Open(handle), start);
+    }
+
     /// <summary>
     /// The tensor of that name, on the CPU, as a view of the map (a copy where its data is not aligned to its element size). It stays
     /// valid after this file is disposed, and belongs to the caller's dispose scope.
@@ -65,7 +84,7 @@ public sealed class SafeTensorsFile : ITensorFile
         }
 
         var type = entry.ScalarType ?? throw CheckpointException.In(_path, name, $"TorchSharp has no scalar type for {entry.DataType}");
-        return _map.View(_header.DataStart + entry.Begin, entry, type);
+        return _map.View(_start + _header.DataStart + entry.Begin, entry, type);
     }
 
     /// <summary>

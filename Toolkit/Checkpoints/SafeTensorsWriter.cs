@@ -25,10 +25,16 @@ internal static class SafeTensorsWriter
     /// <summary>Writes everything under a temporary name; nothing is in place until the result is committed.</summary>
     public static PendingFile Write(string path, IReadOnlyDictionary<string, Tensor> tensors, IReadOnlyDictionary<string, string>? metadata)
     {
+        var (length, write) = Prepare(path, tensors, metadata);
+        return PendingFile.Write(path, length, write);
+    }
+
+    /// <summary>How long the file becomes, and what writes it: for a file within another.</summary>
+    public static (long Length, Action<Stream> Write) Prepare(string path, IReadOnlyDictionary<string, Tensor> tensors, IReadOnlyDictionary<string, string>? metadata)
+    {
         var items = Arrange(path, tensors);
         var header = Header(path, items, metadata ?? DefaultMetadata);
-        var length = header.Length + (items.Count == 0 ? 0 : items[^1].Entry.End);
-        return PendingFile.Write(path, length, stream =>
+        return (header.Length + (items.Count == 0 ? 0 : items[^1].Entry.End), stream =>
         {
             stream.Write(header);
             foreach (var item in items)

@@ -14,7 +14,7 @@ public sealed record CompileOptions
     /// <summary>How far graphs are taken.</summary>
     public CompileMode Mode { get; init; }
 
-    /// <summary>Makes a graph ready to run; default: <see cref="CompiledGraph.Make"/>. Calls that record gradients are always run operation by operation.</summary>
+    /// <summary>Makes a graph ready to run; default: <see cref="CompiledGraph.Make"/>. Where gradients are recorded it makes two: of the forward pass and of the backward pass.</summary>
     public Func<Graph, IExecutable>? Backend { get; init; }
 
     /// <summary>How graphs are compiled for the CPU.</summary>

@@ -14,6 +14,9 @@ public sealed record CompileReport
     /// <summary>Calls that no operator stands for; they run through TorchSharp in their place.</summary>
     public required ImmutableArray<string> OpaqueCalls { get; init; }
 
+    /// <summary>How each graph that was captured while gradients were recorded is trained: compiled, or operation by operation and why.</summary>
+    public ImmutableArray<string> Training { get; init; } = [];
+
     /// <summary>Why further graphs were captured: for each the guard that did not hold.</summary>
     public required ImmutableArray<string> Recompiles { get; init; }
 
@@ -51,6 +54,11 @@ public sealed record CompileReport
         foreach (var group in OpaqueCalls.GroupBy(call => call))
         {
             yield return $"opaque: {group.Key}{(group.Count() > 1 ? $" × {group.Count()}" : "")}";
+        }
+
+        foreach (var training in Training)
+        {
+            yield return training;
         }
 
         foreach (var recompile in Recompiles)

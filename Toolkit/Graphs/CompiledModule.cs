@@ -34,6 +34,12 @@ public sealed partial class CompiledModule<T, TResult> : nn.Module<T, TResult>, 
     /// <summary>What became of the calls so far.</summary>
     public CompileReport Explain() => _cache.Report;
 
+    /// <inheritdoc/>
+    public void Save(string path, ArtifactOptions? options = null) => _cache.Save(path, options);
+
+    /// <inheritdoc/>
+    public void ExportOnnx(string path) => _cache.ExportOnnx(path);
+
     /// <summary>
     /// Measures the kernels of the graph that serves such a call, each by itself: <see cref="CpuKernelInfo.Time"/> is there afterwards. The graph runs for real: what it changes in
     /// its inputs is changed.

@@ -34,6 +34,12 @@ public sealed partial class CompiledModule<T1, T2, TResult> : nn.Module<T1, T2, 
     /// <summary>What became of the calls so far.</summary>
     public CompileReport Explain() => _cache.Report;
 
+    /// <inheritdoc/>
+    public void Save(string path, ArtifactOptions? options = null) => _cache.Save(path, options);
+
+    /// <inheritdoc/>
+    public void ExportOnnx(string path) => _cache.ExportOnnx(path);
+
     /// <inheritdoc cref="CompiledModule{T, TResult}.Profile"/>
     public void Profile(T1 input1, T2 input2, int runs = 5) => _cache.Profile([input1, input2], runs);
 

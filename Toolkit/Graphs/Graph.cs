@@ -54,6 +54,13 @@ public sealed class Graph
     /// <summary>The textual form, which <see cref="Parse"/> reads: see <see cref="GraphText"/>.</summary>
     public string ToText() => GraphText.Write(this);
 
+    /// <summary>Writes it as an ONNX model (opset 18), with weights inside and under their own names.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="weights">The tensors of all inputs that are no arguments, by their <see cref="GraphInput.Path"/>: a module's <c>state_dict()</c>, say.</param>
+    /// <exception cref="GraphException">Some operators have no counterpart in ONNX (the message lists them), the graph changes its inputs, or a weight is missing.</exception>
+    public void ExportOnnx(string path, IReadOnlyDictionary<string, TorchSharp.torch.Tensor> weights) =>
+        OnnxExporter.Export(this, path, i => Inputs[i].Kind == GraphInputKind.Argument ? null : weights.GetValueOrDefault(Inputs[i].Path), _ => null);
+
     /// <summary>What running it takes: floating-point operations, bytes, memory.</summary>
     public GraphCost Cost() => GraphCost.Of(this);
 }

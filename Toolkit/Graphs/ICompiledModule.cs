@@ -17,6 +17,21 @@ public interface ICompiledModule
     /// <exception cref="InvalidOperationException">None was captured yet.</exception>
     IReadOnlyList<CpuKernelInfo> Kernels { get; }
 
+    /// <summary>
+    /// Saves the captured calls in one file: graphs, weights, C# and machine code. <see cref="Compiled.Load"/> runs them in another process, without the module's class.
+    /// Graphs for another state of the module (training, say) than it is in now are left out.
+    /// </summary>
+    /// <param name="path">The file; its folder must exist.</param>
+    /// <param name="options">How it is saved.</param>
+    /// <exception cref="CompiledArtifactException">Nothing was captured, or something cannot be saved; the message says what.</exception>
+    void Save(string path, ArtifactOptions? options = null);
+
+    /// <summary>Writes the graph that was captured last as an ONNX model (opset 18), with the module's weights inside and under their own names.</summary>
+    /// <param name="path">The file; its folder must exist.</param>
+    /// <exception cref="CompiledArtifactException">Nothing was captured for the module as it is now.</exception>
+    /// <exception cref="GraphException">Some operators have no counterpart in ONNX (the message lists them), or the graph changes its inputs.</exception>
+    void ExportOnnx(string path);
+
     /// <summary>What became of the calls so far.</summary>
     CompileReport Explain();
 }

@@ -32,6 +32,7 @@ public static class Attention
 
     /// <summary>The same through libtorch's fused kernels; one query position needs no expanded heads.</summary>
     /// <inheritdoc cref="Reference"/>
+    [GraphOperator("toolkit::attention")]
     public static Tensor Apply(Tensor q, Tensor k, Tensor v, Tensor? mask = null, double? scale = null, double? softCap = null)
     {
         if (softCap is not null)

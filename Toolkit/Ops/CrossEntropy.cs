@@ -29,6 +29,7 @@ public static class CrossEntropy
     /// <param name="weight">(V, D).</param>
     /// <param name="targets">(N) of int64.</param>
     /// <returns>A scalar.</returns>
+    [GraphOperator("toolkit::cross_entropy_of_head")]
     public static Tensor OfHead(Tensor hidden, Tensor weight, Tensor targets)
     {
         if (!CpuKernel.Fits(hidden, weight) || !targets.is_contiguous())

@@ -25,6 +25,7 @@ public static class RmsNorm
 
     /// <summary>The same in one pass over memory for float32 on the CPU; elsewhere the reference.</summary>
     /// <inheritdoc cref="Reference"/>
+    [GraphOperator("toolkit::rms_norm")]
     public static Tensor Apply(Tensor x, Tensor weight, double epsilon)
     {
         if (!CpuKernel.Fits(x, weight))

@@ -24,6 +24,7 @@ public static class RotaryEmbedding
 
     /// <summary>The same in one pass over memory for float32 on the CPU; elsewhere the reference.</summary>
     /// <inheritdoc cref="Reference"/>
+    [GraphOperator("toolkit::rotary")]
     public static Tensor Apply(Tensor x, Tensor cos, Tensor sin)
     {
         if (!CpuKernel.Fits(x, cos, sin) || x.shape[3] % (2 * Vector256<float>.Count) != 0 || x.shape[3] != 2 * cos.shape[^1])

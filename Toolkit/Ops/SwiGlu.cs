@@ -12,6 +12,7 @@ public static class SwiGlu
     public static Tensor Reference(Tensor gate, Tensor up) => nn.functional.silu(gate).mul(up);
 
     /// <summary>The same in one pass over memory for float32 on the CPU; elsewhere the reference.</summary>
+    [GraphOperator("toolkit::swiglu")]
     public static Tensor Apply(Tensor gate, Tensor up)
     {
         if (!CpuKernel.Fits(gate, up) || gate.numel() % Vector256<float>.Count != 0)

@@ -29,6 +29,9 @@ internal sealed class AccessPath
     /// <summary>Whether reading it makes a handle that the reader must free.</summary>
     public bool IsFresh => _steps.LastOrDefault() is MethodInfo method && method.DeclaringType!.Assembly == TorchSharpApi.Assembly && typeof(TorchSharp.torch.Tensor).IsAssignableFrom(Type);
 
+    /// <summary>Whether a field is read on the way: of that object, or a static one.</summary>
+    public bool Reads(object? owner, FieldInfo field) => (owner is null || ReferenceEquals(owner, _root)) && _steps.Contains(field);
+
     /// <summary>An argument of the call.</summary>
     public static AccessPath Argument(int index, Type type) => new(null, index, type, []);
 

@@ -38,6 +38,46 @@ internal sealed class CallCache : IDisposable
     /// <summary>The graph that was captured last; null before there is one.</summary>
     public Specialization? Last => _splitter.Points.SelectMany(point => point.Graphs).LastOrDefault() ?? _graphs.LastOrDefault();
 
+    /// <summary>Saves the captured calls.</summary>
+    /// <exception cref="CompiledArtifactException">There are none, or they cannot be saved.</exception>
+    public void Save(string path, ArtifactOptions? options)
+    {
+        lock (_lock)
+        {
+            ArtifactSaver.Save(path, _module, _graphs, _options.Cpu, options ?? new());
+        }
+    }
+
+    /// <summary>Writes the graph that was captured last as an ONNX model.</summary>
+    public void ExportOnnx(string path)
+    {
+        lock (_lock)
+        {
+            var choice = ArtifactChoice.Of(_module, _graphs)[^1];
+            var inputs = choice.Captured.Inputs;
+            var fresh = new List<Tensor>();
+            try
+            {
+                OnnxExporter.Export(choice.Captured.ResultGraph, path, Weight, i => choice.Arguments[choice.PlaceOf(inputs[i])].Name);
+            }
+            finally
+            {
+                fresh.ForEach(tensor => tensor.Dispose());
+            }
+
+            Tensor? Weight(int i)
+            {
+                var tensor = inputs[i].IsArgument ? null : (Tensor?)inputs[i].Read([]);
+                if (tensor is not null && inputs[i].IsFresh)
+                {
+                    fresh.Add(tensor);
+                }
+
+                return tensor;
+            }
+        }
+    }
+
     /// <summary>What became of it so far.</summary>
     public CompileReport Report
     {
@@ -52,6 +92,7 @@ internal sealed class CallCache : IDisposable
                     OpaqueCalls = [.. _opaque, .. _splitter.OpaqueCalls],
                     Recompiles = [.. _recompiles, .. _splitter.Recompiles],
                     Continuations = [.. _splitter.Points.Select(point => $"{point.Origin}: {(point.IsSkipped ? "run as it is" : $"{point.Graphs.Count} graphs")}")],
+                    Training = [.. All.Select(entry => entry.Executable).OfType<Dispatch.TrainingGraph>().Select(graph => graph.ToString())],
                     Guards = All.Sum(entry => entry.Guards.Guards.Count),
                     CompiledCalls = Interlocked.Read(ref _compiled),
                     CapturedCalls = Interlocked.Read(ref _captured),

@@ -177,7 +177,12 @@ internal sealed partial class CaptureRun
         var disposed = tracer.Disposed.Where(entry => !entry.Path.IsFresh).Select(entry => new DisposeEffect(null, entry.Path)).ToArray();
         var graph = tracer.Builder.Build(outputs);
         var needsGradient = tracer is { IsGradEnabled: true, RequiresGrad: true };
-        IExecutable executable = needsGradient || (_isContinuation && graph.Nodes.Any(node => node.Operator.IsMutating)) ? new GraphInterpreter(graph) : _options.Backend is { } backend ? backend(graph) : CompiledGraph.Make(graph, _options.Cpu, _options.Mode);
+        var backend = _options.Backend ?? (made => CompiledGraph.Make(made, _options.Cpu, _options.Mode));
+
+        // A part of a call is one of several functions that autograd sees one after the other: it runs as autograd knows it.
+        var isPart = _isContinuation || result is FramesTemplate;
+        var runsAsItIs = (_isContinuation && graph.Nodes.Any(node => node.Operator.IsMutating)) || (needsGradient && (isPart || _options.Mode == CompileMode.Captured));
+        IExecutable executable = runsAsItIs ? new GraphInterpreter(graph) : !needsGradient ? backend(graph) : new Dispatch.TrainingGraph(graph, tracer.Natives, backend);
         var guards = new GuardSet([.. tracer.Guards, .. Distinct(tracer, graph)], tracer.Tensors.Inputs, tracer.IsGradEnabled);
         return new(guards, executable, tracer.Tensors.Inputs, result, places, views, [.. holes.Select(tracer.Detached.Contains)], fields, disposed, tracer.HeedsInterruption);
     }

@@ -13,18 +13,24 @@ internal abstract class Effect
 }
 
 /// <summary>A field gets a value.</summary>
-internal sealed class FieldEffect(object? owner, FieldInfo member, Template value) : Effect
+internal sealed class FieldEffect(object? owner, FieldInfo target, Template value) : Effect
 {
-    /// <summary>The field.</summary>
-    public FieldInfo Field => member;
+    /// <summary>Whose field; null for a static one.</summary>
+    public object? Owner => owner;
 
-    public override void Apply(object?[] arguments, Func<int, Tensor> tensors) => member.SetValue(owner, value.Fill(tensors));
+    /// <summary>The field.</summary>
+    public FieldInfo Field => target;
+
+    public override void Apply(object?[] arguments, Func<int, Tensor> tensors) => target.SetValue(owner, value.Fill(tensors));
 }
 
 /// <summary>A tensor from outside is freed.</summary>
 internal sealed class DisposeEffect(Tensor? constant, AccessPath path) : Effect
 {
     private Tensor? _before;
+
+    /// <summary>Where the tensor is.</summary>
+    public AccessPath Path => path;
 
     /// <summary>Reads the tensor, before other effects change where it is.</summary>
     public void Prepare(object?[] arguments) => _before = constant ?? (Tensor?)path.Read(arguments);

@@ -72,6 +72,10 @@ internal sealed class GuardSet
         return _guards.FirstOrDefault(guard => !HoldsSlowly(guard, arguments))?.ToString();
     }
 
+    /// <summary>The first guard of the module's state (of what is no argument) that does not hold now; null where all do.</summary>
+    public string? StateFailure() =>
+        _guards.FirstOrDefault(guard => !guard.Path.IsArgument && guard is not AliasGuard { Other.IsArgument: true } && !HoldsSlowly(guard, []))?.ToString();
+
     private static bool HoldsSlowly(Guard guard, object?[] arguments)
     {
         var value = guard.Path.Read(arguments);

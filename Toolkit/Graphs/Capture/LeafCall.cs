@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Graphs.Capture;
 
 /// <summary>A call of TorchSharp, or of an operation of the engine, that becomes nodes of the graph.</summary>
-internal sealed class LeafCall
+internal sealed partial class LeafCall
 {
     private readonly Tracer _tracer;
     private readonly string? _operation;
@@ -51,6 +51,10 @@ internal sealed class LeafCall
 
     /// <summary>The table of an embedding, read from the module at each call.</summary>
     public Value WeightOf(TorchSharp.Modules.Embedding module) => _tracer.Parameter(module, typeof(TorchSharp.Modules.Embedding).GetProperty("weight")!.GetMethod!);
+
+    /// <summary>A parameter of a module that a property gives, read from it at each call; null where it has none.</summary>
+    public Value? ParameterOf(nn.Module module, string property) =>
+        module.GetType().GetProperty(property)!.GetMethod! is var getter && getter.Invoke(module, null) is not null ? _tracer.Parameter(module, getter) : null;
 
     /// <summary>Makes nodes of it, now that it was run.</summary>
     public void Record(object? result)
@@ -101,7 +105,12 @@ internal sealed class LeafCall
             return null;
         }
 
-        _tracer.OpaqueCalls.Add($"{Method.DeclaringType!.Name}.{Method.Name} ({_tracer.Builder.Origin})");
+        if (Self is TorchSharp.torch.nn.Module module)
+        {
+            _tracer.NoteNative(module);
+        }
+
+        _tracer.OpaqueCalls.Add($"{Method.DeclaringType!.Name}.{Method.Name} ({_tracer.Builder.Origin}){(_whyOpaque is null ? "" : $": {_whyOpaque}")}");
         Argument given = new ValuesArgument([.. tensors.Select(tensor => (Value?)Value(tensor))]);
         var types = Results.Select(TensorType.Of).ToArray();
         return [.. _tracer.Builder.Add(op, [given], types).Outputs];

@@ -40,6 +40,18 @@ internal sealed class ResultViews
         return (value, isSame ? new([.. steps]) : null);
     }
 
+    /// <summary>The view of a value, in a graph.</summary>
+    public Value Apply(GraphBuilder builder, Value root)
+    {
+        foreach (var (node, index) in _steps)
+        {
+            var value = root;
+            root = builder.Add(node.Operator, [.. node.Arguments.Select(argument => argument.Map(_ => value))], [.. node.Outputs.Select(output => output.Type)]).Outputs[index];
+        }
+
+        return root;
+    }
+
     /// <summary>The view of a tensor, under a handle of its own.</summary>
     public Tensor Take(Tensor root)
     {

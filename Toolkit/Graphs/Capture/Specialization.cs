@@ -33,7 +33,7 @@ internal sealed class Specialization : IDisposable
         bool heedsInterruption)
     {
         (Guards, _executable, _result, _holes, _views, _isDetached, _fields, _frees) = (guards, executable, result, holes, views, isDetached, fields, frees);
-        _heedsInterruption = heedsInterruption;
+        (Inputs, _heedsInterruption) = (inputs, heedsInterruption);
         _roots = [.. Enumerable.Range(0, executable.Graph.Outputs.Length).Except(holes.Where((_, i) => views[i] is null))];
         _constants = [.. executable.Graph.Inputs.Select((input, i) => input.Kind == GraphInputKind.Constant ? (Tensor?)inputs[i].Read([]) : null)];
         _fresh = [.. Enumerable.Range(0, inputs.Count).Where(i => inputs[i].IsFresh)];
@@ -47,6 +47,45 @@ internal sealed class Specialization : IDisposable
 
     /// <summary>What runs it.</summary>
     public IExecutable Executable => _executable;
+
+    /// <summary>Where the graph's inputs are read.</summary>
+    public IReadOnlyList<AccessPath> Inputs { get; }
+
+    /// <summary>What is returned.</summary>
+    public Template Result => _result;
+
+    /// <summary>For each tensor of the result and of the effects: the output of the graph that it is, or, counted from -1 downwards, the input.</summary>
+    public IReadOnlyList<int> Holes => _holes;
+
+    /// <summary>For each of them, which view of that it is; null for none.</summary>
+    public IReadOnlyList<ResultViews?> Views => _views;
+
+    /// <summary>The graph with the tensors of the result as outputs, views taken.</summary>
+    public Graph ResultGraph
+    {
+        get
+        {
+            var builder = new GraphBuilder();
+            builder.CopyInputs(Graph);
+            foreach (var node in Graph.Nodes)
+            {
+                builder.Copy(node);
+            }
+
+            var outputs = _result.Describe().Holes.Select(hole =>
+            {
+                var root = builder.Of(_holes[hole] >= 0 ? Graph.Outputs[_holes[hole]] : Graph.Inputs[-1 - _holes[hole]]);
+                return _views[hole]?.Apply(builder, root) ?? root;
+            }).ToArray();
+            return builder.Build(outputs, Graph.Mutations.Select(mutation => new Mutation((GraphInput)builder.Of(mutation.Target), builder.Of(mutation.Value))));
+        }
+    }
+
+    /// <summary>Fields that get values.</summary>
+    public IReadOnlyList<FieldEffect> Fields => _fields;
+
+    /// <summary>Tensors that are freed.</summary>
+    public IReadOnlyList<DisposeEffect> Frees => _frees;
 
     /// <summary>Whether it ends at a break, after which the call goes on.</summary>
     public bool EndsAtBreak => _result is FramesTemplate;

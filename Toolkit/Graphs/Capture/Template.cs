@@ -14,6 +14,33 @@ internal abstract class Template
     /// <summary>The object, with tensors in its holes.</summary>
     public abstract object? Fill(Func<int, Tensor> tensors);
 
+    /// <summary>What it is, for a file.</summary>
+    /// <exception cref="CompiledArtifactException">It cannot be made again from a file.</exception>
+    public virtual ResultPart Describe() => throw new CompiledArtifactException($"a {GetType().Name} is returned, which an artifact cannot make again");
+
+    /// <summary>What a file describes.</summary>
+    /// <exception cref="FormatException">That is nothing.</exception>
+    public static Template From(ResultPart part)
+    {
+        Template[] Parts() => [.. part.Parts?.Select(From) ?? throw new FormatException($"a {part.Kind} has no parts")];
+        Type Named() => TypeNames.Find(part.Type ?? throw new FormatException($"a {part.Kind} has no type"));
+        switch (part.Kind)
+        {
+            case "tensor":
+                return new Hole(part.Hole);
+            case "constant":
+                return new Constant(TypeNames.Value(part.Value, Named()));
+            case "array" or "list":
+                return new Sequence(Named(), Parts(), part.Kind == "list");
+            case "tuple" when Named().IsAssignableTo(typeof(ITuple)):
+                return new TupleOf(Named(), Parts());
+            case "dictionary" when Named().IsAssignableTo(typeof(IDictionary)) && part.Keys is { } keys:
+                return new Map(Named(), [.. keys.Select(key => TypeNames.Value(key, Named().GetGenericArguments()[0])!)], Parts());
+            default:
+                throw new FormatException($"there is no {part.Kind} of {part.Type}");
+        }
+    }
+
     /// <summary>The tensor of an index, if it is one.</summary>
     public static Tensor? TensorOf(TensorIndex index) => (Tensor?)_indexTensor.GetValue(index);
 
@@ -59,12 +86,16 @@ internal abstract class Template
     private sealed class Constant(object? value) : Template
     {
         public override object? Fill(Func<int, Tensor> tensors) => value;
+
+        public override ResultPart Describe() => new("constant", TypeNames.Of(value?.GetType() ?? typeof(object)), Value: TypeNames.Text(value));
     }
 
     /// <summary>A tensor.</summary>
     private sealed class Hole(int number) : Template
     {
         public override object? Fill(Func<int, Tensor> tensors) => tensors(number);
+
+        public override ResultPart Describe() => new("tensor", Hole: number);
     }
 
     /// <summary>An index that is a tensor.</summary>
@@ -97,12 +128,16 @@ internal abstract class Template
 
             return isList ? Activator.CreateInstance(typeof(List<>).MakeGenericType(element), array) : array;
         }
+
+        public override ResultPart Describe() => new(isList ? "list" : "array", TypeNames.Of(element), Parts: [.. parts.Select(part => part.Describe())]);
     }
 
     /// <summary>A tuple of either kind.</summary>
     private sealed class TupleOf(Type type, Template[] items) : Template
     {
         public override object? Fill(Func<int, Tensor> tensors) => Make(type, [.. items.Select(item => item.Fill(tensors))]);
+
+        public override ResultPart Describe() => new("tuple", TypeNames.Of(type), Parts: [.. items.Select(item => item.Describe())]);
 
         private static object Make(Type type, object?[] values)
         {
@@ -126,5 +161,7 @@ internal abstract class Template
 
             return dictionary;
         }
+
+        public override ResultPart Describe() => new("dictionary", TypeNames.Of(type), Keys: [.. keys.Select(key => TypeNames.Text(key)!)], Parts: [.. values.Select(value => value.Describe())]);
     }
 }

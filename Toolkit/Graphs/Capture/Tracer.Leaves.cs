@@ -39,6 +39,11 @@ internal sealed partial class Tracer
 
         _builder.Origin = Here();
         var call = new LeafCall(this, method, operation, self, arguments);
+        if (CanOpen(call))
+        {
+            return call.RunOpened(run);
+        }
+
         var result = run();
         _isDone = true;
         call.Record(result);

@@ -139,6 +139,21 @@ public sealed class CpuExecutable : IExecutable
         return executables;
     }
 
+    /// <summary>The machine code of all its programs.</summary>
+    internal IEnumerable<KernelAssembly> Assemblies
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _programs.Select(entry => entry.Program.Assembly)];
+            }
+        }
+    }
+
+    /// <summary>Floats in a vector of its kernels.</summary>
+    internal int VectorWidth => _width;
+
     /// <summary>Watches whether the machine code is still loaded.</summary>
     internal WeakReference WatchCode() => _current.WatchCode();
 

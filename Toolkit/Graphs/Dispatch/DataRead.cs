@@ -9,8 +9,11 @@ namespace Toolkit.Graphs.Dispatch;
 /// <param name="Origin">Where.</param>
 public sealed record DataRead(string Operator, ImmutableArray<Value> Values, double Answer, Origin Origin)
 {
-    /// <summary>Whether the answer holds for all values: a tensor equals itself.</summary>
-    public bool IsCertain => Operator == "aten::equal" && Values.Length == 2 && ReferenceEquals(Values[0], Values[1]) && Answer == 1;
+    /// <summary>
+    /// Whether what follows holds for all values. A tensor equals itself; and where libtorch's own modules ask whether two tensors are equal (attention, whose queries may be its keys), it is to
+    /// save a product: what follows a no computes the same if they are. (In a program such a question is a graph break.)
+    /// </summary>
+    public bool IsCertain => Operator == "aten::equal" && (Answer == 0 || (Values.Length == 2 && ReferenceEquals(Values[0], Values[1])));
 
     /// <summary>As in <c>aten::equal(%1, %2) = 1</c>.</summary>
     public override string ToString() => FormattableString.Invariant($"{Operator}({string.Join(", ", Values.Select(value => $"%{value.Name}"))}) = {Answer}{(Origin == Origin.None ? "" : $" ({Origin})")}");

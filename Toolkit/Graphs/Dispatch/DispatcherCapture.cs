@@ -12,18 +12,28 @@ public static class DispatcherCapture
     private const string Layouts = "2.10.";
     private static readonly Lazy<(Dispatcher? Dispatcher, string? WhyNot)> _opened = new(() => Open(DispatcherSymbols.OfLibTorch, LibTorch.Version, IsSupported));
 
+    [ThreadStatic]
+    private static string? _off;
+
     /// <summary>Whether it can.</summary>
     public static bool IsAvailable => Instance is not null;
 
     /// <summary>Why it cannot, in one line; null where it can.</summary>
-    public static string? WhyNot => _opened.Value.WhyNot;
+    public static string? WhyNot => _off ?? _opened.Value.WhyNot;
 
     /// <summary>The dispatcher; null where it cannot be reached.</summary>
-    internal static Dispatcher? Instance => _opened.Value.Dispatcher;
+    internal static Dispatcher? Instance => _off is null ? _opened.Value.Dispatcher : null;
 
     /// <summary>The dispatcher.</summary>
     /// <exception cref="GraphException">It cannot be reached.</exception>
     internal static Dispatcher Required => Instance ?? throw new GraphException($"ATen operations cannot be recorded: {WhyNot}");
+
+    /// <summary>Lets this thread do without, as on a libtorch that cannot be reached, until the result is disposed of.</summary>
+    internal static IDisposable TurnOff(string reason)
+    {
+        _off = reason;
+        return new Off();
+    }
 
     private static bool IsSupported => OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64;
 
@@ -51,11 +61,19 @@ public static class DispatcherCapture
         try
         {
             var dispatcher = Dispatcher.Register(symbols);
-            return DispatcherSelfTest.Run(dispatcher) is { } difference ? (null, $"the self-test failed: {difference}") : (dispatcher, null);
+            using var generator = TorchSharp.torch.get_rng_state();
+            var difference = DispatcherSelfTest.Run(dispatcher);
+            TorchSharp.torch.set_rng_state(generator);
+            return difference is null ? (dispatcher, null) : (null, $"the self-test failed: {difference}");
         }
         catch (Exception problem) when (problem is not OutOfMemoryException)
         {
             return (null, problem.Message.Split('\n')[0]);
         }
+    }
+
+    private sealed class Off : IDisposable
+    {
+        public void Dispose() => _off = null;
     }
 }

@@ -5,31 +5,33 @@ using static TorchSharp.torch;
 namespace Toolkit.Graphs.Dispatch;
 
 /// <summary>
-/// Records forward and backward pass of a module. The dispatcher does not see what steers the program, so it is run at least twice, with other values: what it does must not depend on them, nor
-/// on how many times it ran. What it changes of buffers and of the generator of random numbers is put back.
+/// Records forward and backward pass of a captured graph, by running it with TorchSharp under autograd on copies of its inputs: what steers the program is in the guards of the graph, so nothing
+/// but values can differ from call to call. It runs at least twice, with other values, and what libtorch does must be the same. The generator of random numbers is put back.
 /// </summary>
-internal sealed class JointRecorder(Dispatcher dispatcher, Func<IReadOnlyList<Tensor>, IReadOnlyList<Tensor>> forward, IReadOnlyList<(string Path, Tensor Tensor)> owned)
+/// <param name="dispatcher">Where operators come from.</param>
+/// <param name="graph">The graph; it may change its inputs.</param>
+/// <param name="held">Tensors that are no inputs: what modules of native code hold.</param>
+internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnlyList<(string Path, Tensor Tensor)> held)
 {
-    // A static constructor or a table that is made on first use shows in the first run alone.
+    // What a kernel looks up at its first run shows in that run alone.
     private const int Runs = 4;
     private static readonly Scalar _shrink = 0.75;
 
     /// <summary>Records.</summary>
-    /// <param name="examples">Arguments, of which each has the gradient flag that it will have.</param>
-    /// <exception cref="GraphException">It cannot be recorded, or what it does changes from run to run.</exception>
+    /// <param name="examples">Inputs of the graph, each with the gradient flag that it will have.</param>
+    /// <exception cref="GraphException">It cannot be recorded, or what libtorch does depends on values.</exception>
     public JointRecording Record(IReadOnlyList<Tensor> examples)
     {
         using var scope = NewDisposeScope();
-        var buffers = owned.Where(entry => !entry.Tensor.requires_grad).Select(entry => entry.Tensor).Distinct();
-        using var state = new ModuleState(buffers);
+        using var generator = get_rng_state();
         JointRecording? last = null;
         try
         {
             string? difference = null;
             for (var run = 0; run < Runs; run++)
             {
-                state.Restore();
-                var next = Once([.. examples.Select(example => Argument(example, run))]);
+                set_rng_state(generator);
+                var next = Once(Arguments(examples, run));
                 if (last is not null && (difference = GraphStructure.Difference(last.Recorded, next.Recorded)) is null)
                 {
                     return next;
@@ -39,24 +41,44 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Func<IReadOnlyList<Te
                 last = next;
             }
 
-            throw new GraphException($"what the module does depends on values, or changes from run to run: {difference}");
+            throw new GraphException($"what libtorch does depends on values, or changes from run to run: {difference}");
         }
         finally
         {
             last?.Dispose();
-            state.Restore();
+            set_rng_state(generator);
         }
     }
 
-    /// <summary>The example with other values: integers (ids) change places, so that they stay in their range.</summary>
-    private static Tensor Argument(Tensor example, int run)
+    /// <summary>
+    /// Copies that autograd knows as leaves. Arguments get other values in later runs; integers (ids) change places, so that they stay in their range. Parameters that are trained are not copied:
+    /// a graph does not change them.
+    /// </summary>
+    private Tensor[] Arguments(IReadOnlyList<Tensor> examples, int run)
     {
         using var still = no_grad();
-        var other = run == 0 || example.numel() < 2 ? example.detach().clone()
-            : example.is_floating_point() ? example.detach().flip([.. Enumerable.Range(0, (int)example.dim()).Select(i => (long)i)]).mul(_shrink)
-            : example.flatten().roll(run).reshape(example.shape);
-        return other.requires_grad_(example.requires_grad);
+        var seen = new HashSet<nint>();
+        var arguments = new Tensor[examples.Count];
+        for (var i = 0; i < arguments.Length; i++)
+        {
+            var (example, kind) = (examples[i].detach(), graph.Inputs[i].Kind);
+            var isFirst = example.numel() == 0 || seen.Add(Address(example));
+            var tensor = kind == GraphInputKind.Parameter && examples[i].requires_grad && isFirst ? example
+                : kind != GraphInputKind.Argument || run == 0 || example.numel() < 2 ? Copy(example)
+                : example.is_floating_point() ? Like(example, example.flip([.. Enumerable.Range(0, (int)example.dim()).Select(d => (long)d)]).mul(_shrink))
+                : Like(example, example.flatten().roll(run).reshape(example.shape));
+            arguments[i] = tensor.requires_grad_(examples[i].requires_grad);
+        }
+
+        return arguments;
     }
+
+    private unsafe nint Address(Tensor tensor) => MemoryKey.Of(dispatcher.Symbols, (nint*)tensor.Handle)?.Address ?? 0;
+
+    /// <summary>A copy that lies in memory in the same order.</summary>
+    private static Tensor Copy(Tensor example) => Like(example, example);
+
+    private static Tensor Like(Tensor example, Tensor values) => empty_like(example).copy_(values);
 
     private JointRecording Once(Tensor[] arguments)
     {
@@ -65,15 +87,17 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Func<IReadOnlyList<Te
         var seeds = Array.Empty<Tensor>();
         var sources = new List<GraphInput>();
         IReadOnlyList<Tensor> results = [];
-        Tensor[] wanted = [.. arguments.Where(argument => argument.requires_grad), .. owned.Select(entry => entry.Tensor).Where(tensor => tensor.requires_grad)];
+        Tensor[] wanted = [.. arguments.Where(argument => argument.requires_grad), .. held.Select(entry => entry.Tensor).Where(tensor => tensor.requires_grad)];
         using var enabled = enable_grad();
+        using var interpreter = new GraphInterpreter(graph);
+        var before = Before(arguments);
         var recording = DispatcherRecorder.Record(
             dispatcher,
             session =>
             {
-                var made = forward(arguments);
-                outputs = made.Count;
-                seeded = [.. Enumerable.Range(0, made.Count).Where(i => made[i].requires_grad)];
+                var made = interpreter.Run(arguments);
+                outputs = made.Length;
+                seeded = [.. Enumerable.Range(0, made.Length).Where(i => made[i].requires_grad)];
                 if (seeded.IsEmpty)
                 {
                     throw new GraphException("no output has a gradient");
@@ -102,69 +126,26 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Func<IReadOnlyList<Te
                 return results = [.. made, .. defined];
             },
             arguments,
-            owned,
+            held,
             null);
-        return new(recording, arguments, seeds, seeded, Places(recording, sources, arguments.Length, seeds.Length), outputs, results);
+        if (recording.Others.Where((tensor, i) => tensor.requires_grad && recording.Graph.Inputs[arguments.Length + seeds.Length + i].Kind != GraphInputKind.Parameter).Any())
+        {
+            recording.Dispose();
+            throw new GraphException("a tensor that wants gradients is neither an argument nor held by a module");
+        }
+
+        return new(recording, before, arguments, seeds, seeded, Places(recording, sources), outputs, results);
+    }
+
+    /// <summary>The arguments as they are before a run that may change those that are copies.</summary>
+    private Tensor[] Before(Tensor[] arguments)
+    {
+        using var still = no_grad();
+        var changes = graph.Nodes.Any(node => node.Operator.IsMutating || node.Operator.Kind == OperatorKind.Other);
+        return [.. arguments.Select(argument => changes && !argument.requires_grad ? Copy(argument) : argument)];
     }
 
     /// <summary>The recorder gives the graph new inputs: the sources are found by their paths, which are unique.</summary>
-    private static List<GraphInput> Places(Recording recording, List<GraphInput> sources, int arguments, int seeds) =>
+    private static List<GraphInput> Places(Recording recording, List<GraphInput> sources) =>
         [.. sources.Select(source => recording.Graph.Inputs.Single(input => input.Path == source.Path && input.Kind == source.Kind))];
-}
-
-/// <summary>A recording of both passes, with what it ran on.</summary>
-internal sealed class JointRecording : IDisposable
-{
-    private readonly Recording _recording;
-
-    public JointRecording(
-        Recording recording, Tensor[] arguments, Tensor[] seeds, ImmutableArray<int> seeded, IReadOnlyList<GraphInput> sources, int outputs, IReadOnlyList<Tensor> results)
-    {
-        _recording = recording;
-        Arguments = Keep(arguments);
-        Seeds = Keep(seeds);
-        Results = Keep(results);
-        if (recording.Reads.FirstOrDefault(read => !read.IsCertain) is { } read)
-        {
-            Dispose();
-            throw new GraphException($"the program reads a value: {read}");
-        }
-
-        Joint = JointGraph.Of(recording.Graph, arguments.Length, seeded, sources, outputs);
-    }
-
-    /// <summary>Both passes, pure.</summary>
-    public JointGraph Joint { get; }
-
-    /// <summary>Both passes as they were recorded.</summary>
-    public Graph Recorded => _recording.Graph;
-
-    /// <summary>The arguments of the run.</summary>
-    public Tensor[] Arguments { get; }
-
-    /// <summary>The gradients of the outputs.</summary>
-    public Tensor[] Seeds { get; }
-
-    /// <summary>Outputs, then gradients.</summary>
-    public Tensor[] Results { get; }
-
-    /// <summary>What the module held.</summary>
-    public IReadOnlyList<Tensor> Others => _recording.Others;
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (var tensor in Arguments.Concat(Seeds).Concat(Results))
-        {
-            tensor.Dispose();
-        }
-
-        _recording.Dispose();
-    }
-
-    private static Tensor[] Keep(IEnumerable<Tensor> tensors)
-    {
-        using var still = no_grad();
-        return [.. tensors.Select(tensor => tensor.detach().DetachFromDisposeScope())];
-    }
 }

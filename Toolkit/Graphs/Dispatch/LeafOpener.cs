@@ -14,7 +14,7 @@ public sealed class LeafOpener
     private LeafOpener(Dispatcher dispatcher) => _dispatcher = dispatcher;
 
     /// <summary>The one there is; null where operations cannot be recorded (<see cref="DispatcherCapture.WhyNot"/>).</summary>
-    public static LeafOpener? Instance { get; } = DispatcherCapture.Instance is { } dispatcher ? new(dispatcher) : null;
+    public static LeafOpener? Instance => DispatcherCapture.Instance is { } dispatcher ? new(dispatcher) : null;
 
     /// <summary>Makes a call and opens it.</summary>
     /// <param name="leaf">The call, from its tensors to its results.</param>

@@ -30,6 +30,9 @@ internal readonly unsafe struct MemoryKey : IEquatable<MemoryKey>
         _hash = hash.ToHashCode();
     }
 
+    /// <summary>Where it begins.</summary>
+    public nint Address => _address;
+
     /// <summary>Type of the values.</summary>
     public ScalarType Type { get; }
 

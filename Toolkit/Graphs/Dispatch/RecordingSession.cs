@@ -214,8 +214,26 @@ internal sealed unsafe class RecordingSession : IDispatchListener, IDisposable
         }
     }
 
+    /// <summary>Operators that give a tensor another shape without touching its values, and the views that they are.</summary>
+    private static readonly Dictionary<string, string> _reshaping = new(StringComparer.Ordinal)
+    {
+        ["aten::transpose_"] = "aten::transpose.int",
+        ["aten::swapaxes_"] = "aten::transpose.int",
+        ["aten::swapdims_"] = "aten::transpose.int",
+        ["aten::t_"] = "aten::t",
+        ["aten::squeeze_"] = "aten::squeeze",
+        ["aten::squeeze_.dim"] = "aten::squeeze.dim",
+        ["aten::unsqueeze_"] = "aten::unsqueeze",
+    };
+
     private void Emit(Operator op, ImmutableArray<Argument> arguments, List<nint> slots)
     {
+        var isReshaping = _reshaping.TryGetValue(op.Name, out var view);
+        if (isReshaping)
+        {
+            op = arguments[0].Values.First() is GraphInput input ? throw new GraphException($"{op.Name} gives {input.Path} another shape") : Operators.Get(view!);
+        }
+
         Builder.Origin = _origin?.Invoke() ?? Origin.None;
         // Its schema keeps silent about the running statistics that it overwrites; this one, the same otherwise, tells.
         if (op.Name == "aten::native_batch_norm" && arguments[5] is BooleanArgument { Flag: true } && arguments[3] is ValueArgument && arguments[4] is ValueArgument)
@@ -230,6 +248,11 @@ internal sealed unsafe class RecordingSession : IDispatchListener, IDisposable
         {
             if (!IsNothing(slots[i]))
             {
+                if (isReshaping)
+                {
+                    _byObject.Remove(*(nint*)slots[i]);
+                }
+
                 Remember((nint*)slots[i], node.Outputs[i], isNew: false);
                 Track(op, node, node.Outputs[i]);
             }

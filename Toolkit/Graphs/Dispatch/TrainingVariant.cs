@@ -3,29 +3,37 @@ using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Dispatch;
 
-/// <summary>The compiled graphs for one kind of arguments.</summary>
+/// <summary>A forward and a backward graph, compiled, that autograd sees as one function.</summary>
 internal sealed class TrainingVariant : IDisposable
 {
-    private const double Tolerance = 1e-5;
     private readonly IExecutable _forward;
     private readonly IExecutable _backward;
-    private readonly string?[] _paths;
+    private readonly int[] _held;
     private readonly Tensor?[] _constants;
     private readonly int[] _sources;
+    private readonly int[][] _seedsOf;
+    private readonly int[] _ranks;
+    private readonly bool[] _isSeeded;
     private List<Tensor?> _returned = [];
-    private string? _failure;
 
     /// <summary>Compiles a recording.</summary>
-    public TrainingVariant(JointRecording recording, Func<Graph, IExecutable> backEnd, bool recompute)
+    /// <param name="recording">The recording.</param>
+    /// <param name="held">Paths of what modules hold, in the order in which calls give it.</param>
+    /// <param name="backEnd">Makes graphs ready to run.</param>
+    /// <exception cref="GraphException">The joint graph cannot be cut in two.</exception>
+    public TrainingVariant(JointRecording recording, IReadOnlyList<string> held, Func<Graph, IExecutable> backEnd)
     {
         Joint = recording.Joint;
-        Partition = GraphPartition.Of(Joint, recompute);
+        Partition = GraphPartition.Of(Joint);
         _forward = backEnd(Partition.Forward);
         _backward = backEnd(Partition.Backward);
-        _sources = [.. Joint.Sources];
+        _sources = [.. Joint.Sources.Distinct()];
+        _ranks = [.. _sources.Select(source => Joint.Graph.Inputs[source].Type.Shape.Count)];
+        _seedsOf = SeedsOf(Partition.Backward, Joint.Seeded.Length);
+        _isSeeded = [.. Enumerable.Range(0, Joint.Outputs).Select(i => Joint.Seeded.Contains(i))];
         var others = Joint.Graph.Inputs.Skip(Joint.Arguments).Take(Joint.Others).ToArray();
-        _paths = [.. others.Select(input => input.Kind == GraphInputKind.Parameter ? input.Path : null)];
-        _constants = [.. others.Select((input, i) => _paths[i] is null ? recording.Others[i].alias().DetachFromDisposeScope() : null)];
+        _held = [.. others.Select(input => input.Kind == GraphInputKind.Parameter ? held.ToList().IndexOf(input.Path) : -1)];
+        _constants = [.. others.Select((input, i) => _held[i] < 0 ? recording.Others[i].alias().DetachFromDisposeScope() : null)];
     }
 
     /// <summary>Both passes.</summary>
@@ -34,32 +42,46 @@ internal sealed class TrainingVariant : IDisposable
     /// <summary>The two graphs.</summary>
     public GraphPartition Partition { get; }
 
-    /// <summary>Runs the forward pass; what comes out backpropagates.</summary>
-    /// <exception cref="GraphException">An earlier backward pass failed.</exception>
-    public IReadOnlyList<Tensor> Call(IReadOnlyList<Tensor> arguments, IReadOnlyList<(string Path, Tensor Tensor)> owned)
-    {
-        if (Interlocked.Exchange(ref _failure, null) is { } failure)
-        {
-            throw new GraphException($"the compiled backward pass failed, so its gradients are not numbers: {failure}");
-        }
+    /// <summary>What runs the forward graph.</summary>
+    public IExecutable Forward => _forward;
 
+    /// <summary>What runs the backward graph.</summary>
+    public IExecutable Backward => _backward;
+
+    /// <summary>Why the last backward pass failed; null where none did.</summary>
+    public string? Failure { get; private set; }
+
+    /// <summary>Runs the forward pass; what comes out backpropagates.</summary>
+    /// <param name="arguments">Inputs of the captured graph.</param>
+    /// <param name="held">What modules hold.</param>
+    public Tensor[] Call(ReadOnlySpan<Tensor> arguments, IReadOnlyList<Tensor> held)
+    {
         using var scope = NewDisposeScope();
         Free();
-        var call = new TrainingCall(this, Inputs(arguments, owned));
-        Tensor[] differentiable = [.. _sources.Distinct().Select(index => call.Inputs[index])];
-        var made = TrainingFunction.apply([call, .. differentiable]);
-        var results = call.Others.ToArray();
+        var call = new TrainingCall(this, Inputs(arguments, held));
+        var given = new object[_sources.Length + 1];
+        given[0] = call;
+        for (var i = 0; i < _sources.Length; i++)
+        {
+            given[i + 1] = call.Inputs[_sources[i]];
+        }
+
+        var made = TrainingFunction.apply(given);
+        call.Inputs = [];
+        var results = new Tensor[Joint.Outputs];
+        call.Others.CopyTo(results, 0);
         for (var i = 0; i < Joint.Seeded.Length; i++)
         {
             results[Joint.Seeded[i]] = made[i];
         }
 
+        call.Others = [];
         foreach (var result in results)
         {
-            result!.MoveToOuterDisposeScope();
+            result.MoveToOuterDisposeScope();
         }
 
-        return results!;
+        return results;
     }
 
     /// <summary>Forward graph: outputs that backpropagate, others, and what to keep.</summary>
@@ -69,7 +91,7 @@ internal sealed class TrainingVariant : IDisposable
         var others = new Tensor?[Joint.Outputs];
         for (var i = 0; i < others.Length; i++)
         {
-            others[i] = Joint.Seeded.Contains(i) ? null : made[i];
+            others[i] = _isSeeded[i] ? null : made[i];
         }
 
         // An output becomes a part of autograd's graph; what is kept for the backward pass must not, or the graph would hold itself.
@@ -77,30 +99,44 @@ internal sealed class TrainingVariant : IDisposable
         return ([.. Joint.Seeded.Select(i => made[i])], others, saved);
     }
 
-    /// <summary>Backward graph; never throws.</summary>
-    /// <param name="call">The forward call.</param>
+    /// <summary>
+    /// Backward graph; never throws, for an exception that left here would end the process. Where it fails it returns gradients of a shape that autograd refuses, so that the exception is
+    /// libtorch's own and arrives where backward() was called.
+    /// </summary>
     /// <param name="saved">What was kept.</param>
     /// <param name="gradients">Of the outputs; those that are not used are none.</param>
     /// <returns>One for each thing that the function was given.</returns>
-    public List<Tensor> RunBackward(TrainingCall call, Func<List<Tensor>> saved, List<Tensor> gradients)
+    public List<Tensor> RunBackward(Func<List<Tensor>> saved, List<Tensor> gradients)
     {
         List<Tensor?> result;
         try
         {
+            using var scope = NewDisposeScope();
             if (is_grad_enabled())
             {
                 throw new GraphException("gradients of gradients are not compiled: run the module as it is for them");
             }
 
-            using var scope = NewDisposeScope();
-            var seeds = Joint.Seeded.Select((output, i) => gradients[i] is { IsInvalid: false } gradient ? gradient : Zeros(Partition.Forward.Outputs[output].Type));
+            var given = gradients.Select(gradient => gradient is { IsInvalid: false }).ToArray();
+            var seeds = Joint.Seeded.Select((output, i) => given[i] ? Typed(gradients[i], output) : Zeros(Partition.Forward.Outputs[output].Type));
             var made = _backward.Run([.. seeds, .. saved()]);
-            result = [null, .. Ordered(made).Select(tensor => (Tensor?)tensor.DetachFromDisposeScope())];
+            result = [null];
+            for (var i = 0; i < _sources.Length; i++)
+            {
+                // As in eager code, there is no gradient where nothing that backpropagates leads to.
+                var place = Joint.Sources.IndexOf(_sources[i]);
+                result.Add(_seedsOf[place].Length == 0 || Array.Exists(_seedsOf[place], seed => given[seed]) ? made[place].DetachFromDisposeScope() : null);
+            }
         }
         catch (Exception problem)
         {
-            _failure = problem.Message.Split('\n')[0];
-            result = [null, .. _sources.Distinct().Select(index => (Tensor?)NotANumber(call.Inputs[index]))];
+            Failure = problem.Message.Split('\n')[0];
+            result = [null, .. _ranks.Select(rank => (Tensor?)Refused(rank))];
+        }
+
+        foreach (var gradient in gradients)
+        {
+            gradient?.Dispose();
         }
 
         // Native code reads the handles after this has returned: nobody may finalise them until the next call.
@@ -109,40 +145,16 @@ internal sealed class TrainingVariant : IDisposable
         return result!;
     }
 
-    /// <summary>What differs between the recorded run and the same run of the compiled graphs; null for nothing.</summary>
-    public string? Difference(JointRecording recording, IReadOnlyList<(string Path, Tensor Tensor)> owned)
+    /// <summary>Runs both graphs on the recorded run's arguments.</summary>
+    /// <returns>Outputs, gradients, and the arguments after it.</returns>
+    internal (Tensor[] Results, Tensor[] Arguments) Try(JointRecording recording, IReadOnlyList<Tensor> held)
     {
-        using var scope = NewDisposeScope();
         using var still = no_grad();
-        using var state = new ModuleState(owned.Where(entry => !entry.Tensor.requires_grad).Select(entry => entry.Tensor));
-        try
-        {
-            var made = _forward.Run(Inputs(recording.Arguments, owned));
-            var saved = Partition.SavedOutputs.Select(i => made[i]);
-            var inputs = Inputs(recording.Arguments, owned);
-            var gradients = _backward.Run([.. recording.Seeds, .. saved, .. Partition.SavedInputs.Select(i => inputs[i])]);
-            var i = 0;
-            foreach (var (actual, expected) in made.Take(Joint.Outputs).Concat(gradients).Zip(recording.Results))
-            {
-                var name = i < Joint.Outputs ? $"output {i}" : $"the gradient of {Joint.Graph.Inputs[Joint.Sources[i - Joint.Outputs]].Path}";
-                i++;
-                if (TensorType.Of(actual) != TensorType.Of(expected))
-                {
-                    return $"{name} is {TensorType.Of(actual)} and should be {TensorType.Of(expected)}";
-                }
-
-                if (Distance(actual, expected) is var distance && !(distance <= Tolerance))
-                {
-                    return FormattableString.Invariant($"{name} is off by {distance:g2} of its greatest value");
-                }
-            }
-
-            return null;
-        }
-        finally
-        {
-            state.Restore();
-        }
+        Tensor[] arguments = [.. recording.Before.Select(tensor => Partition.Forward.Mutations.IsEmpty ? tensor : empty_like(tensor).copy_(tensor))];
+        var inputs = Inputs(arguments, held);
+        var made = _forward.Run(inputs);
+        var gradients = _backward.Run([.. recording.Seeds, .. Partition.SavedOutputs.Select(i => made[i]), .. Partition.SavedInputs.Select(i => inputs[i])]);
+        return ([.. made.Take(Joint.Outputs), .. gradients], arguments);
     }
 
     /// <inheritdoc/>
@@ -157,33 +169,44 @@ internal sealed class TrainingVariant : IDisposable
         }
     }
 
-    private static double Distance(Tensor actual, Tensor expected)
-    {
-        var (a, b) = (actual.detach().to(ScalarType.Float64), expected.detach().to(ScalarType.Float64));
-        if (a.numel() == 0)
-        {
-            return 0;
-        }
-
-        // Values of fewer bits are compared at their own precision.
-        var slack = expected.dtype is ScalarType.BFloat16 or ScalarType.Float16 ? 1e-3 : 1;
-        var finite = b.isfinite();
-        var greatest = b.where(finite, zeros_like(b)).abs().max().ToDouble();
-        var distance = a.sub(b).where(finite, a.ne(b).logical_and(a.isnan().logical_and(b.isnan()).logical_not()).to(ScalarType.Float64)).abs().max().ToDouble();
-        return distance / Math.Max(greatest, 1e-6) * slack;
-    }
+    private Tensor Typed(Tensor gradient, int output) => gradient.dtype == Partition.Forward.Outputs[output].Type.DType ? gradient : gradient.to(Partition.Forward.Outputs[output].Type.DType);
 
     private static Tensor Zeros(TensorType type) => zeros(type.Shape.ToArray(), type.DType, new Device(type.Device));
 
-    private static Tensor NotANumber(Tensor like) => full_like(like, double.NaN).DetachFromDisposeScope();
+    /// <summary>No shape of one rank more can be made of one of a lower; a gradient of a scalar is not a number instead.</summary>
+    private static Tensor Refused(int rank) => (rank > 0 ? zeros([]) : full([], double.NaN)).DetachFromDisposeScope();
 
-    /// <summary>A gradient for each thing that wants one, in the order in which the function was given them.</summary>
-    private IEnumerable<Tensor> Ordered(Tensor[] gradients) => _sources.Distinct().Select(source => gradients[Array.IndexOf(_sources, source)]);
-
-    private Tensor[] Inputs(IReadOnlyList<Tensor> arguments, IReadOnlyList<(string Path, Tensor Tensor)> owned)
+    /// <summary>The seeds that each gradient depends on.</summary>
+    private static int[][] SeedsOf(Graph backward, int seeds)
     {
-        var byPath = owned.ToDictionary(entry => entry.Path, entry => entry.Tensor, StringComparer.Ordinal);
-        return [.. arguments, .. _paths.Select((path, i) => path is null ? _constants[i]! : byPath[path])];
+        var reached = new Dictionary<Value, SortedSet<int>>(ReferenceEqualityComparer.Instance);
+        for (var i = 0; i < seeds; i++)
+        {
+            reached[backward.Inputs[i]] = [i];
+        }
+
+        foreach (var node in backward.Nodes)
+        {
+            SortedSet<int> all = [.. node.Inputs.SelectMany(input => reached.TryGetValue(input, out var some) ? some : [])];
+            foreach (var output in node.Outputs)
+            {
+                reached[output] = all;
+            }
+        }
+
+        return [.. backward.Outputs.Select(output => reached.TryGetValue(output, out var some) ? some.ToArray() : [])];
+    }
+
+    private Tensor[] Inputs(ReadOnlySpan<Tensor> arguments, IReadOnlyList<Tensor> held)
+    {
+        var inputs = new Tensor[arguments.Length + _held.Length];
+        arguments.CopyTo(inputs);
+        for (var i = 0; i < _held.Length; i++)
+        {
+            inputs[arguments.Length + i] = _held[i] < 0 ? _constants[i]! : held[_held[i]];
+        }
+
+        return inputs;
     }
 
     private void Free()
@@ -194,46 +217,5 @@ internal sealed class TrainingVariant : IDisposable
         }
 
         _returned = [];
-    }
-}
-
-/// <summary>One call of a compiled module, from forward to backward.</summary>
-internal sealed class TrainingCall(TrainingVariant variant, Tensor[] inputs)
-{
-    /// <summary>What runs.</summary>
-    public TrainingVariant Variant { get; } = variant;
-
-    /// <summary>What it is given.</summary>
-    public Tensor[] Inputs { get; } = inputs;
-
-    /// <summary>The outputs that have no gradients; none at the places of others.</summary>
-    public Tensor?[] Others { get; set; } = [];
-}
-
-/// <summary>The compiled graphs as autograd sees them.</summary>
-internal sealed class TrainingFunction : autograd.MultiTensorFunction<TrainingFunction>
-{
-    private const string Call = "call";
-
-    /// <inheritdoc/>
-    public override string Name => "CompiledTraining";
-
-    /// <inheritdoc/>
-    public override List<Tensor> forward(autograd.AutogradContext context, params object[] vars)
-    {
-        var call = (TrainingCall)vars[0];
-        var (outputs, others, saved) = call.Variant.RunForward(call.Inputs);
-        call.Others = others;
-        context.set_materialize_grads(false);
-        context.save_data(Call, call);
-        context.save_for_backward(saved);
-        return outputs;
-    }
-
-    /// <inheritdoc/>
-    public override List<Tensor> backward(autograd.AutogradContext context, List<Tensor> gradients)
-    {
-        var call = (TrainingCall)context.get_data(Call);
-        return call.Variant.RunBackward(call, context.get_saved_variables, gradients);
     }
 }

@@ -70,7 +70,7 @@ internal static class Definition
         {
             // An input that comes out again gets a handle of its own, so that whoever frees one does not free the other.
             results[i] = Array.Exists(evaluation.Tensors, tensor => ReferenceEquals(tensor, results[i]))
-                || Array.IndexOf(results, results[i]) < i ? results[i].alias() : results[i];
+                || Array.FindIndex(results, result => ReferenceEquals(result, results[i])) < i ? results[i].alias() : results[i];
             results[i].MoveToOuterDisposeScope();
         }
 

@@ -186,6 +186,8 @@ public sealed partial class OperatorTests
         ["aten::mse_loss_backward"] = [["f32[]", "f32[4, 5]", "f32[4, 5]", 1L], ["f32[4]", "f32[4]", "f32[4]", 0L]],
         ["aten::smooth_l1_loss_backward"] = [["f32[]", "f32[4, 5]", "f32[4, 5]", 1L, 1.0]],
         ["aten::huber_loss_backward"] = [["f32[]", "f32[4, 5]", "f32[4, 5]", 1L, 1.0]],
+        ["aten::tanh_backward"] = [["f32[2, 3]", "f32[2, 3]"], ["bf16[4]", "bf16[4]"], ["f64[2, 1]", "f64[1, 3]"]],
+        ["aten::sigmoid_backward"] = [["f32[2, 3]", "f32[2, 3]"], ["bf16[4]", "bf16[4]"], ["f64[2, 1]", "f64[1, 3]"]],
         ["aten::hardtanh_backward"] = [["f32[4]", "f32[4]", -1L, 1L]],
         ["aten::leaky_relu_backward"] = [["f32[4]", "f32[4]", 0.01, false]],
         ["aten::softplus_backward"] = [["f32[4]", "f32[4]", 1L, 20L]],

@@ -81,7 +81,9 @@ internal sealed class LoweringRule
 
         if (!text.StartsWith('$'))
         {
-            return long.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : bool.TryParse(text, out var flag) ? flag : (Argument)text;
+            return long.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number
+                : double.TryParse(text, CultureInfo.InvariantCulture, out var real) ? real
+                : bool.TryParse(text, out var flag) ? flag : (Argument)text;
         }
 
         var isPair = text.EndsWith("*2", StringComparison.Ordinal);

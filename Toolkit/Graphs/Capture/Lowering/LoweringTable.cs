@@ -36,6 +36,9 @@ internal static class LoweringTable
             : null;
     }
 
+    /// <summary>Whether a function says what a method is lowered to.</summary>
+    public static bool HasSpecial(MethodBase method) => SpecialLowerings.Find(LoweringRule.KeyOf(method)) is not null;
+
     /// <summary>Whether a call draws from a generator of random numbers.</summary>
     public static bool IsRandom(MethodBase method, object? self, object?[] arguments) =>
         method.Name.Contains("rand", StringComparison.Ordinal) || method.Name is "multinomial" or "bernoulli" or "bernoulli_" or "normal_" or "uniform_" or "poisson" or "binomial" or "cauchy_"

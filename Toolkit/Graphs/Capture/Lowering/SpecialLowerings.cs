@@ -34,6 +34,8 @@ internal static class SpecialLowerings
         ["torch._tensor_generic(Memory<long>,ReadOnlySpan<long>,SByte,ScalarType?,Device,bool,string[])"] = Literal,
         ["torch._tensor_generic(Memory<float>,ReadOnlySpan<long>,SByte,ScalarType?,Device,bool,string[])"] = Literal,
         ["Embedding.forward(Tensor)"] = Embedding,
+        ["LSTMCell.forward(Tensor,ValueTuple<Tensor;Tensor>?)"] = CellLowering.LongShortTermMemory,
+        ["GRUCell.forward(Tensor,Tensor)"] = CellLowering.GatedRecurrent,
         ["Tensor.index(TensorIndex[])"] = IndexLowering.Read,
         ["Tensor.index_put_(Tensor,TensorIndex[])"] = call => IndexLowering.Write(call, false),
         ["Tensor.index_put_(Tensor,TensorIndex[],bool)"] = call => IndexLowering.Write(call, call.Arguments[2] is true),

@@ -77,6 +77,10 @@ internal sealed class FramesTemplate : Template
     /// <inheritdoc/>
     public override object? Fill(Func<int, Tensor> tensors) => throw new InvalidOperationException("calls are made again with what was alive");
 
+    /// <inheritdoc/>
+    public override ResultPart Describe() =>
+        throw new CompiledArtifactException("calls of the module are split at a break, after which the program itself goes on (see Explain()): only what is captured whole can be saved");
+
     /// <summary>The calls.</summary>
     /// <param name="tensors">The tensors of the run.</param>
     /// <param name="live">What was alive where the graph began.</param>

@@ -11,12 +11,25 @@ internal sealed class KernelAssembly
     private readonly Type _kernels;
 
     /// <summary>Loads an assembly.</summary>
+    /// <param name="image">Its bytes.</param>
+    /// <param name="key">A hash of all that it depends on.</param>
+    /// <param name="source">The C# that it was compiled from.</param>
     /// <exception cref="BadImageFormatException">It is none, or holds no kernels.</exception>
-    public KernelAssembly(byte[] image)
+    public KernelAssembly(byte[] image, string key, string source)
     {
+        (Image, Key, Source) = (image, key, source);
         _context = new AssemblyLoadContext("Toolkit.Kernels", isCollectible: true);
         _kernels = _context.LoadFromStream(new MemoryStream(image, writable: false)).GetType("Toolkit.Kernels.Kernels") ?? throw new BadImageFormatException("no kernels in it");
     }
+
+    /// <summary>Its bytes.</summary>
+    public byte[] Image { get; }
+
+    /// <summary>A hash of all that it depends on.</summary>
+    public string Key { get; }
+
+    /// <summary>The C# that it was compiled from, without the prelude.</summary>
+    public string Source { get; }
 
     /// <summary>Unloads the code.</summary>
     ~KernelAssembly() => _context.Unload();

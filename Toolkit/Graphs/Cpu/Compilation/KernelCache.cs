@@ -31,12 +31,12 @@ internal static class KernelCache
                 return known;
             }
 
-            var kernels = folder is null ? null : FromDisk(folder, key);
+            var kernels = folder is null ? null : FromDisk(folder, key, source);
             origin = kernels is null ? KernelOrigin.Compiler : KernelOrigin.Disk;
             if (kernels is null)
             {
                 var image = KernelCompiler.CompileKernels(KernelPrelude.Source(width), source);
-                kernels = new KernelAssembly(image);
+                kernels = new KernelAssembly(image, key, source);
                 if (folder is not null)
                 {
                     ToDisk(folder, key, image, source);
@@ -44,6 +44,25 @@ internal static class KernelCache
             }
 
             _memory[key] = new(kernels);
+            return kernels;
+        }
+    }
+
+    /// <summary>Adds kernels that were compiled elsewhere, unless they are there; they stay while somebody holds what is returned.</summary>
+    /// <param name="key">The <see cref="Key"/> of their source.</param>
+    /// <param name="source">What they were compiled from.</param>
+    /// <param name="image">What came out.</param>
+    /// <exception cref="BadImageFormatException">It holds no kernels.</exception>
+    public static KernelAssembly Add(string key, string source, byte[] image)
+    {
+        lock (_locks.GetOrAdd(key, _ => new()))
+        {
+            if (!_memory.TryGetValue(key, out var reference) || !reference.TryGetTarget(out var kernels))
+            {
+                kernels = new(image, key, source);
+                _memory[key] = new(kernels);
+            }
+
             return kernels;
         }
     }
@@ -81,13 +100,13 @@ internal static class KernelCache
     }
 
     /// <summary>What is on disk under a key, if it is whole. The hash beside it guards against files that are cut off or were changed by accident.</summary>
-    private static KernelAssembly? FromDisk(string folder, string key)
+    private static KernelAssembly? FromDisk(string folder, string key, string source)
     {
         try
         {
             var image = File.ReadAllBytes(Path.Combine(folder, key + ".dll"));
             var hash = File.ReadAllText(Path.Combine(folder, key + ".sha256")).Trim();
-            return hash == Convert.ToHexStringLower(SHA256.HashData(image)) ? new KernelAssembly(image) : null;
+            return hash == Convert.ToHexStringLower(SHA256.HashData(image)) ? new KernelAssembly(image, key, source) : null;
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or BadImageFormatException)
         {

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Graphs.Cpu;
 
 /// <summary>A plan with its machine code and memory: what runs a graph for inputs that lie in one certain way. Not for several threads at once.</summary>
-internal sealed unsafe class CpuProgram : IDisposable
+internal sealed unsafe partial class CpuProgram : IDisposable
 {
     private readonly Plan _plan;
     private readonly KernelAssembly _kernels;
@@ -17,7 +17,8 @@ internal sealed unsafe class CpuProgram : IDisposable
     private readonly long[] _counts;
     private readonly KernelBuffer[] _given;
     private readonly int[] _numbers; // of the kernels, in the file
-    private readonly List<Tensor> _kept = [];
+    private readonly List<Tensor> _kept = []; // of this run, by TorchSharp
+    private readonly List<nint> _made = []; // likewise, by libtorch
 
     /// <summary>Compiles a plan.</summary>
     /// <param name="plan">The plan.</param>
@@ -60,6 +61,9 @@ internal sealed unsafe class CpuProgram : IDisposable
 
     /// <summary>Where the machine code came from.</summary>
     public KernelOrigin Origin { get; }
+
+    /// <summary>The machine code.</summary>
+    public KernelAssembly Assembly => _kernels;
 
     /// <summary>The kernels.</summary>
     public IReadOnlyList<CpuKernelInfo> Kernels { get; }
@@ -109,8 +113,7 @@ internal sealed unsafe class CpuProgram : IDisposable
         }
         finally
         {
-            _kept.ForEach(tensor => tensor.Dispose());
-            _kept.Clear();
+            Release();
         }
 
         GC.KeepAlive(_kernels);
@@ -217,70 +220,6 @@ internal sealed unsafe class CpuProgram : IDisposable
                 times[kernel] = times.GetValueOrDefault(kernel) + Stopwatch.GetTimestamp() - begin;
             }
         }
-    }
-
-    private void Call(Step call)
-    {
-        if (call is ProductStep product)
-        {
-            var (output, a, b) = (View(product.Output), View(product.A), View(product.B));
-            if (product.Bias is { } bias)
-            {
-                LibTorchCalls.MultiplyAdd(output, View(bias), a, b, product.Beta, product.Alpha);
-            }
-            else if (product.A.Sizes.Length == 3)
-            {
-                LibTorchCalls.MultiplyBatch(output, a, b);
-            }
-            else
-            {
-                LibTorchCalls.Multiply(output, a, b);
-            }
-
-            return;
-        }
-
-        var fallback = (FallbackStep)call;
-        using var scope = NewDisposeScope();
-        using var mode = no_grad();
-        var node = fallback.Nodes[0];
-        var tensors = fallback.Inputs.Select(NewTensor).ToArray();
-        var results = node.Operator.Evaluate(new(node.Operator, node.Arguments), tensors);
-        for (var i = 0; i < results.Length; i++)
-        {
-            var result = results[i].contiguous();
-            var address = LibTorchCalls.Address(result.Handle);
-            if (tensors.Any(tensor => Overlaps(tensor, address)))
-            {
-                result = result.clone();
-                address = LibTorchCalls.Address(result.Handle);
-            }
-
-            _kept.Add(result.DetachFromDisposeScope());
-            Place(fallback.Outputs[i], address);
-        }
-    }
-
-    /// <summary>Whether an address is within a tensor's storage: a result there would change with it.</summary>
-    private static bool Overlaps(Tensor tensor, nint address)
-    {
-        var first = LibTorchCalls.Address(tensor.Handle);
-        var last = tensor.numel() == 0 ? 0 : tensor.shape.Zip(tensor.stride()).Sum(pair => (pair.First - 1) * pair.Second) + 1;
-        return address >= first && address < first + (nint)(last * tensor.element_size());
-    }
-
-    private Tensor NewTensor(Layout layout) =>
-        Tensor.UnsafeCreateTensor(LibTorchCalls.FromMemory(_addresses[layout.Buffer.Slot], layout.Offset, layout.Sizes, layout.Strides, layout.DType));
-
-    /// <summary>A tensor of libtorch's over a layout, kept while the memory stays where it is.</summary>
-    private nint View(Layout layout)
-    {
-        if (!_views.TryGetValue(layout, out var view))
-        {
-            _views[layout] = view = new(layout);
-        }
-
-        return view.At(_addresses[layout.Buffer.Slot]);
     }
 
     private struct SegmentRun

@@ -59,7 +59,7 @@ internal static class MatrixVectorEmitter
         var step = form.Step(width, isSmall: together * rows >= 8);
         for (var c = 0; c < together; c++)
         {
-            code.Line($"var w{c} = weight + (n + {c}) * {stride};");
+            code.Line($"var row{c} = weight + (n + {c}) * {stride};");
             for (var m = 0; m < rows; m++)
             {
                 code.Line($"VF s{c}_{m} = VF.Zero, t{c}_{m} = VF.Zero;");
@@ -73,7 +73,7 @@ internal static class MatrixVectorEmitter
         {
             for (var c = 0; c < together; c++)
             {
-                code.Line($"Prefetch(w{c} + k + {together * stride});");
+                code.Line($"Prefetch(row{c} + k + {together * stride});");
             }
 
             for (var u = 0; u < unroll; u++)
@@ -95,15 +95,15 @@ internal static class MatrixVectorEmitter
                 code.Line($"var count = Math.Min({width}, {depth} - k);");
                 for (var m = 0; m < rows; m++)
                 {
-                    code.Line($"var a{m} = Load(input + k + {m * inputStride}, count);");
+                    code.Line($"var value{m} = Load(input + k + {m * inputStride}, count);");
                 }
 
                 for (var c = 0; c < together; c++)
                 {
-                    code.Line($"var q{c} = Load(w{c} + k, count);");
+                    code.Line($"var weight{c} = Load(row{c} + k, count);");
                     for (var m = 0; m < rows; m++)
                     {
-                        code.Line($"s{c}_{m} = Fma(q{c}, a{m}, s{c}_{m});");
+                        code.Line($"s{c}_{m} = Fma(weight{c}, value{m}, s{c}_{m});");
                     }
                 }
             });
@@ -122,18 +122,18 @@ internal static class MatrixVectorEmitter
     {
         for (var m = 0; m < rows; m++)
         {
-            form.Values(code, $"a{m}", $"input + {k}{(m == 0 ? "" : $" + {m * inputStride}")}", width, step);
+            form.Values(code, $"value{m}", $"input + {k}{(m == 0 ? "" : $" + {m * inputStride}")}", width, step);
         }
 
         for (var c = 0; c < together; c++)
         {
-            form.Weights(code, $"q{c}", $"w{c} + {k}", width, step);
+            form.Weights(code, $"weight{c}", $"row{c} + {k}", width, step);
             for (var m = 0; m < rows; m++)
             {
-                code.Line($"s{c}_{m} = Fma(q{c}, a{m}, s{c}_{m});");
+                code.Line($"s{c}_{m} = Fma(weight{c}, value{m}, s{c}_{m});");
                 if (step > width)
                 {
-                    code.Line($"t{c}_{m} = Fma(q{c}_, a{m}_, t{c}_{m});");
+                    code.Line($"t{c}_{m} = Fma(weight{c}_, value{m}_, t{c}_{m});");
                 }
             }
         }

@@ -91,15 +91,15 @@ internal static class VectorMatrixEmitter
 
                 for (var v = 0; v < vectors; v++)
                 {
-                    code.Line($"var w{v} = Load(w + {v * width}{(count is null ? "" : $", {count}")});");
+                    code.Line($"var weight{v} = Load(w + {v * width}{(count is null ? "" : $", {count}")});");
                 }
 
                 foreach (var m in own)
                 {
-                    code.Line($"var x{m} = Spread(Get(input, k + {m * x.Strides[0]}));");
+                    code.Line($"var value{m} = Spread(Get(input, k + {m * x.Strides[0]}));");
                     for (var v = 0; v < vectors; v++)
                     {
-                        code.Line($"s{m}_{v} = Fma(w{v}, x{m}, s{m}_{v});");
+                        code.Line($"s{m}_{v} = Fma(weight{v}, value{m}, s{m}_{v});");
                     }
                 }
             });

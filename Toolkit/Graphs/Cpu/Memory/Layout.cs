@@ -32,6 +32,26 @@ internal sealed record Layout(KernelBuffer Buffer, long Offset, long[] Sizes, lo
         }
     }
 
+    /// <summary>Elements from the first value to the last, both counted.</summary>
+    public long Span
+    {
+        get
+        {
+            var span = 1L;
+            for (var i = 0; i < Sizes.Length; i++)
+            {
+                if (Sizes[i] == 0)
+                {
+                    return 0;
+                }
+
+                span += (Sizes[i] - 1) * Strides[i];
+            }
+
+            return span;
+        }
+    }
+
     /// <summary>Row after row from the start of a buffer.</summary>
     public static Layout Contiguous(KernelBuffer buffer, Shape shape) => new(buffer, 0, shape.ToArray(), [.. shape.ContiguousStrides]);
 

@@ -88,7 +88,7 @@ internal sealed partial class Planner
         {
             LowerFused(node);
         }
-        else if (!LowerView(node) && !LowerSpecial(node) && !LowerProduct(node))
+        else if (!LowerView(node) && !LowerSpecial(node) && !LowerProduct(node) && !LowerDirect(node))
         {
             Fallback(node);
         }
@@ -154,7 +154,14 @@ internal sealed partial class Planner
     {
         var inputs = node.Inputs.Select(input => _layouts[input]).ToArray();
         var outputs = node.Outputs.Select(output => New(BufferKind.Result, _results++, output.Type.DType, output.Type.Elements)).ToArray();
-        _steps.Add(new FallbackStep { Nodes = [node], Inputs = inputs, Outputs = outputs });
+        _steps.Add(new FallbackStep
+        {
+            Nodes = [node],
+            Inputs = inputs,
+            Outputs = outputs,
+            Sizes = [.. node.Outputs.Select(output => output.Type.Shape.ToArray())],
+            Strides = [.. node.Outputs.Select(output => output.Type.Shape.ContiguousStrides.ToArray())],
+        });
         for (var i = 0; i < outputs.Length; i++)
         {
             _layouts[node.Outputs[i]] = Layout.Contiguous(outputs[i], node.Outputs[i].Type.Shape);

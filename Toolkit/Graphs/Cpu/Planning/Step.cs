@@ -72,9 +72,34 @@ internal sealed class FallbackStep : Step
     /// <summary>What comes out.</summary>
     public required IReadOnlyList<KernelBuffer> Outputs { get; init; }
 
+    /// <summary>Extents of what comes out.</summary>
+    public required long[][] Sizes { get; init; }
+
+    /// <summary>Its strides, row after row.</summary>
+    public required long[][] Strides { get; init; }
+
     /// <inheritdoc/>
     public override IEnumerable<KernelBuffer> Reads => Inputs.Select(input => input.Buffer);
 
     /// <inheritdoc/>
     public override IEnumerable<KernelBuffer> Writes => Outputs;
+}
+
+/// <summary>A function of libtorch's that is called directly and makes its own result.</summary>
+internal sealed class DirectStep : Step
+{
+    /// <summary>What it is given.</summary>
+    public required IReadOnlyList<Layout> Inputs { get; init; }
+
+    /// <summary>What comes out, as it is expected to lie.</summary>
+    public required Layout Output { get; init; }
+
+    /// <summary>Calls it: handles of the inputs to that of the result.</summary>
+    public required Func<nint[], nint> Call { get; init; }
+
+    /// <inheritdoc/>
+    public override IEnumerable<KernelBuffer> Reads => Inputs.Select(input => input.Buffer);
+
+    /// <inheritdoc/>
+    public override IEnumerable<KernelBuffer> Writes => [Output.Buffer];
 }

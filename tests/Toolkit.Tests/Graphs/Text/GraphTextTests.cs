@@ -23,7 +23,7 @@ public sealed class GraphTextTests
     public void RandomGraphs_ComeBackAsTheyWere()
     {
         var (mutated, fused) = (0, 0);
-        for (var seed = 0; seed < 400; seed++)
+        for (var seed = 0; seed < 200; seed++)
         {
             var graph = new RandomGraph(seed, seed % 2 == 0).Graph;
             RoundTrip(graph);
@@ -35,7 +35,7 @@ public sealed class GraphTextTests
             RoundTrip(graph);
         }
 
-        Assert.True(mutated > 50 && fused > 100, $"{mutated} mutated, {fused} fused");
+        Assert.True(mutated > 25 && fused > 50, $"{mutated} mutated, {fused} fused");
     }
 
     [Fact]

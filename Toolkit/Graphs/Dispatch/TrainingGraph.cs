@@ -1,0 +1,166 @@
+using Toolkit.Graphs.Capture;
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs.Dispatch;
+
+/// <summary>
+/// Runs a captured graph where gradients are recorded: by a compiled forward graph and, when backward() comes, a compiled backward graph, which autograd sees as one function. The guards of the
+/// captured graph say for which calls it stands. Both graphs are recorded at the first call, from the captured graph alone, and tried against eager's outputs and gradients; where that fails the
+/// captured graph runs operation by operation under autograd, and <see cref="WhyNot"/> says why.
+/// </summary>
+internal sealed class TrainingGraph : IExecutable
+{
+    /// <summary>How many times graphs are recorded: once more when a module of native code has got other parameters, or frozen ones.</summary>
+    private const int MostVariants = 4;
+    private readonly GraphInterpreter _interpreter;
+    private readonly Func<Graph, IExecutable> _backEnd;
+    private readonly Lock _lock = new();
+    private readonly nn.Module[] _modules;
+    private NativeParameters[] _natives;
+    private Tensor[] _held = [];
+    private bool[] _wanted = [];
+    private TrainingVariant? _variant;
+    private readonly List<TrainingVariant> _all = [];
+    private int _recorded;
+    private string _note = "";
+
+    /// <summary>For a captured graph.</summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="natives">Modules that its calls run, whose parameters are no inputs.</param>
+    /// <param name="backEnd">Makes graphs ready to run.</param>
+    public TrainingGraph(Graph graph, IEnumerable<NativeParameters> natives, Func<Graph, IExecutable> backEnd)
+    {
+        (_interpreter, _backEnd, _natives) = (new GraphInterpreter(graph), backEnd, [.. natives]);
+        _modules = [.. _natives.Select(native => native.Module)];
+    }
+
+    /// <inheritdoc/>
+    public Graph Graph => _interpreter.Graph;
+
+    /// <summary>What runs; null before the first call, and where the graph runs operation by operation.</summary>
+    public TrainingVariant? Variant => _variant;
+
+    /// <summary>Why the graph runs operation by operation; null where it is compiled, and before the first call.</summary>
+    public string? WhyNot { get; private set; }
+
+    /// <inheritdoc/>
+    public Tensor[] Run(ReadOnlySpan<Tensor> inputs)
+    {
+        if (!is_grad_enabled())
+        {
+            return _interpreter.Run(inputs);
+        }
+
+        lock (_lock)
+        {
+            if (!IsCurrent())
+            {
+                Renew([.. inputs]);
+            }
+
+            if (_variant is { Failure: { } failure })
+            {
+                Drop($"a backward pass failed: {failure}");
+            }
+        }
+
+        return _variant is { } variant ? variant.Call(inputs, _held) : _interpreter.Run(inputs);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _all.ForEach(variant => variant.Dispose());
+
+    /// <summary>One line.</summary>
+    public override string ToString() => _variant is { } variant
+        ? $"trained by a forward graph of {variant.Partition.Forward.Nodes.Length} nodes and a backward graph of {variant.Partition.Backward.Nodes.Length}, {variant.Partition.SavedBytes} bytes kept between them{_note}"
+        : WhyNot is { } reason ? $"trained operation by operation: {reason}" : "not trained yet";
+
+    /// <summary>Whether the modules of native code hold what they held, as trainable as it was.</summary>
+    private bool IsCurrent()
+    {
+        if (_recorded == 0)
+        {
+            return false;
+        }
+
+        for (var i = 0; i < _held.Length; i++)
+        {
+            if (_held[i].requires_grad != _wanted[i])
+            {
+                return false;
+            }
+        }
+
+        return Array.TrueForAll(_natives, native => native.Holds());
+    }
+
+    private void Renew(Tensor[] inputs)
+    {
+        // A backward pass through the one before may still come: it stays.
+        (_variant, _note) = (null, "");
+        if (_recorded++ > 0)
+        {
+            _natives = [.. _modules.Select(module => new NativeParameters(module))];
+        }
+
+        var held = _natives.SelectMany((native, i) => native.All.Select(entry => (Path: $"{i}.{entry.Path}", entry.Tensor))).ToArray();
+        _held = [.. held.Select(entry => entry.Tensor)];
+        _wanted = [.. _held.Select(tensor => tensor.requires_grad)];
+        if (_recorded > MostVariants)
+        {
+            Drop($"modules of native code got other parameters, or frozen ones, {MostVariants} times");
+            return;
+        }
+
+        try
+        {
+            using var recording = new JointRecorder(DispatcherCapture.Required, Graph, held).Record(inputs);
+            _variant = Compile(recording, [.. held.Select(entry => entry.Path)]);
+            _all.Add(_variant);
+            WhyNot = null;
+        }
+        catch (Exception problem) when (problem is not OutOfMemoryException)
+        {
+            if (Environment.GetEnvironmentVariable("TKD") is not null) { File.AppendAllText("/tmp/tkd.txt", problem + "\n\n"); }
+            // Whatever the call itself throws, it throws again when it runs operation by operation.
+            Drop(problem.Message.Split('\n')[0]);
+        }
+    }
+
+    /// <summary>By the back end; where that does badly, by libtorch's own kernels, one after the other.</summary>
+    private TrainingVariant Compile(JointRecording recording, string[] paths)
+    {
+        try
+        {
+            return Tried(recording, paths, _backEnd);
+        }
+        catch (Exception problem) when (problem is not OutOfMemoryException)
+        {
+            var variant = Tried(recording, paths, graph => new DispatcherExecutor(graph));
+            _note = $", by libtorch's kernels: {problem.Message.Split('\n')[0]}";
+            return variant;
+        }
+    }
+
+    private TrainingVariant Tried(JointRecording recording, string[] paths, Func<Graph, IExecutable> backEnd)
+    {
+        var variant = new TrainingVariant(recording, paths, backEnd);
+        try
+        {
+            return TrainingTrial.Difference(variant, recording, _held) is { } difference
+                ? throw new GraphException($"a trial of the compiled graphs differs from eager: {difference}")
+                : variant;
+        }
+        catch
+        {
+            variant.Dispose();
+            throw;
+        }
+    }
+
+    private void Drop(string reason)
+    {
+        _variant = null;
+        WhyNot = reason;
+    }
+}

@@ -1,0 +1,58 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs.Dispatch;
+
+/// <summary>Holds compiled graphs against the run that they were recorded from.</summary>
+internal static class TrainingTrial
+{
+    /// <summary>Greatest difference, relative to the greatest value of a tensor.</summary>
+    private const double Tolerance = 1e-5;
+
+    /// <summary>What differs; null for nothing.</summary>
+    public static string? Difference(TrainingVariant variant, JointRecording recording, IReadOnlyList<Tensor> held)
+    {
+        using var scope = NewDisposeScope();
+        using var still = no_grad();
+        using var generator = get_rng_state();
+        try
+        {
+            var (results, arguments) = variant.Try(recording, held);
+            var joint = variant.Joint;
+            string Name(int i) => i < joint.Outputs ? $"output {i}" : $"the gradient of {joint.Graph.Inputs[joint.Sources[i - joint.Outputs]].Path}";
+            return results.Zip(recording.Results).Select((pair, i) => Difference(pair.First, pair.Second, Name(i))).FirstOrDefault(text => text is not null)
+                ?? arguments.Zip(recording.After).Select((pair, i) => Difference(pair.First, pair.Second, $"{joint.Graph.Inputs[i].Path} after the call")).FirstOrDefault(text => text is not null);
+        }
+        finally
+        {
+            set_rng_state(generator);
+        }
+    }
+
+    private static string? Difference(Tensor actual, Tensor expected, string name)
+    {
+        if (TensorType.Of(actual) != TensorType.Of(expected))
+        {
+            return $"{name} is {TensorType.Of(actual)} and should be {TensorType.Of(expected)}";
+        }
+
+        return Distance(actual, expected) is var distance && !(distance <= Tolerance) ? FormattableString.Invariant($"{name} is off by {distance:g2} of its greatest value") : null;
+    }
+
+    private static double Distance(Tensor actual, Tensor expected)
+    {
+        using var scope = NewDisposeScope();
+        var (a, b) = (actual.to(ScalarType.Float64), expected.to(ScalarType.Float64));
+        if (a.numel() == 0)
+        {
+            return 0;
+        }
+
+        // Values of fewer bits are compared at their own precision.
+        var slack = expected.dtype is ScalarType.BFloat16 or ScalarType.Float16 ? 1e-3 : 1;
+        var finite = b.isfinite();
+        var greatest = b.where(finite, zeros_like(b)).abs().max().ToDouble();
+        var distance = a.sub(b).where(finite, a.ne(b).logical_and(a.isnan().logical_and(b.isnan()).logical_not()).to(ScalarType.Float64)).abs().max().ToDouble();
+        return distance / Math.Max(greatest, 1e-6) * slack;
+    }
+}

@@ -1,0 +1,68 @@
+using static TorchSharp.torch;
+
+namespace Toolkit.Graphs;
+
+/// <summary>A node that is being written in ONNX's operators, with short names for what its rule is written in.</summary>
+internal sealed class OnnxCall(OnnxEmitter emitter, Node node, Func<Value, string> nameOf)
+{
+    /// <summary>The node.</summary>
+    public Node Node => node;
+
+    /// <summary>The call.</summary>
+    public OperatorCall Call { get; } = new(node.Operator, node.Arguments);
+
+    /// <summary>What writes.</summary>
+    public OnnxEmitter Emitter => emitter;
+
+    /// <summary>Type of the first output.</summary>
+    public TensorType Type => node.Outputs[0].Type;
+
+    /// <summary>Its shape.</summary>
+    public Shape Shape => Type.Shape;
+
+    /// <summary>The name of a parameter's tensor.</summary>
+    public string this[string parameter] => nameOf(Call.Value(parameter));
+
+    /// <summary>The name of a value.</summary>
+    public string Name(Value value) => nameOf(value);
+
+    /// <summary>Names of the tensors of a list, in the type of the output.</summary>
+    public IEnumerable<string> List(string parameter) => Call.ValueList(parameter).Select(value => Cast(nameOf(value!), value!.Type.DType, Type.DType));
+
+    /// <summary>The name of an optional tensor; empty for none.</summary>
+    public string Optional(string parameter) => Call.Has(parameter) ? this[parameter] : "";
+
+    /// <summary>Shape of a parameter's tensor.</summary>
+    public Shape ShapeOf(string parameter) => Call.Type(parameter).Shape;
+
+    /// <summary>A dimension that a parameter names, from the front.</summary>
+    public long Dimension(string parameter, string of = "self") => Inference.Dimension(Call, parameter, ShapeOf(of).Count);
+
+    /// <summary>A parameter, tensor or number, in a type.</summary>
+    public string As(string parameter, ScalarType type) =>
+        node[parameter] is ValueArgument { Value: var value } ? Cast(nameOf(value), value.Type.DType, type) : emitter.Number(Call.Number(parameter), type);
+
+    /// <summary>A tensor in another type.</summary>
+    public string Cast(string name, ScalarType from, ScalarType to) => from == to ? name : Add("Cast", [name], ("to", OnnxEmitter.TypeOf(to)));
+
+    /// <summary>A node with one output.</summary>
+    public string Add(string op, IEnumerable<string> inputs, params (string Name, object Value)[] attributes) => emitter.Add(op, inputs, attributes);
+
+    /// <summary>A constant of integers.</summary>
+    public string Ints(params ReadOnlySpan<long> numbers) => emitter.Integers(numbers);
+
+    /// <summary>A number in the type of the output.</summary>
+    public string Number(double value) => emitter.Number(value, Type.DType);
+
+    /// <summary>In another shape.</summary>
+    public string Reshape(string name, Shape shape) => Add("Reshape", [name, Ints(shape.ToArray())], ("allowzero", 1));
+
+    /// <summary>With dimensions in another order.</summary>
+    public string Transpose(string name, params long[] order) => Add("Transpose", [name], ("perm", order));
+
+    /// <summary>A part along a dimension.</summary>
+    public string Slice(string name, long dim, long start, long end, long step = 1) => Add("Slice", [name, Ints(start), Ints(end), Ints(dim), Ints(step)]);
+
+    /// <summary>For what has no counterpart in ONNX after all.</summary>
+    public GraphException Unfit(string why) => new($"ONNX export: {node.Operator.Name}{(node.Origin == Origin.None ? "" : $" ({node.Origin})")}: {why}");
+}

@@ -1,0 +1,48 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
+using Toolkit.Notebook;
+
+namespace Notebook.Tests;
+
+/// <summary>The notebook that compiles a module written in a cell: every cell runs, and what it shows is what it promises.</summary>
+public sealed class CompileNotebookTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task AModuleOfACell_IsCapturedCompiledBrokenAndSaved()
+    {
+        var file = Path.Combine(Notebooks(), "04-compile.ipynb");
+        var (document, result) = await Run.Document(
+            NotebookDocument.Load(file), new() { WorkingFolder = Notebooks(), Parameters = [$"folder={_folder.Path}", "layers=2", "width=64", "rounds=4"] });
+        Assert.Null(result.Error);
+        var shown = document.Cells.Where(cell => cell.IsCode)
+            .Select(cell => string.Join('\n', cell.Json["outputs"]!.AsArray().Select(output => output!["text"] is { } text ? text.Joined() : output.Plain()))).ToArray();
+
+        // One graph, no break, nothing opaque, the same numbers.
+        var first = Single("largest difference of a logit");
+        Assert.InRange(double.Parse(Regex.Match(first, @"\d\.\de[+-]\d+").Value, CultureInfo.InvariantCulture), 0, 1e-4);
+        Assert.Matches(@"1 graphs of \d+ nodes, \d+ guards; calls: 1 compiled, 1 captured, 0 as they are", first);
+        Assert.DoesNotContain("break:", first);
+        Assert.DoesNotContain("opaque:", first);
+
+        // Every operation knows its module and its line.
+        var graph = Single("Graph:");
+        Assert.Matches(@"blocks\.1\.up\s+linear", graph);
+        Assert.Matches(@"cell \d+:\d+", graph);
+        Assert.Contains("common subexpressions", Single("functionalisation"));
+        Assert.Matches(@"softmax", Single("matrix products of libtorch"));
+        Assert.Contains("public static void", Single("FLOPs, "));
+        Assert.Equal(4, Regex.Count(Single("Eager and compiled in turn"), @"\d+\.\d\d\s*$", RegexOptions.Multiline));
+
+        // The break names method, line and what to write instead.
+        Assert.Contains(shown, text => Regex.IsMatch(text, @"Gate\.forward cell \d+:\d+: Tensor\.item .*torch\.where"));
+
+        string Single(string words) => Assert.Single(shown, text => text.Contains(words, StringComparison.Ordinal));
+    }
+
+    private static string Notebooks([CallerFilePath] string path = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "..", "..", "notebooks"));
+}
