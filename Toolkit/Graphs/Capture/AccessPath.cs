@@ -107,7 +107,7 @@ internal sealed class AccessPath
         }));
 
     /// <summary>The property behind a field that the compiler made.</summary>
-    private static string PlainName(string name) => name.StartsWith('<') && name.IndexOf('>') is > 1 and var end ? name[1..end] : name;
+    public static string PlainName(string name) => name.StartsWith('<') && name.IndexOf('>') is > 1 and var end ? name[1..end] : name;
 
     private static Expression As(Expression value, Type type) => value.Type == type ? value : Expression.Convert(value, type);
 

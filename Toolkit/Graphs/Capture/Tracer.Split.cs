@@ -65,7 +65,7 @@ internal sealed partial class Tracer
             return false;
         }
 
-        End($"{field.DeclaringType!.Name}.{field.Name} is another number in each call", "count outside of forward, or keep what changes between calls in a tensor");
+        End($"{field.DeclaringType!.Name}.{AccessPath.PlainName(field.Name)} is another number in each call", "count outside of forward, or keep what changes between calls in a tensor");
         return true;
     }
 

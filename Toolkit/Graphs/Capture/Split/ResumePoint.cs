@@ -5,7 +5,7 @@ namespace Toolkit.Graphs.Capture;
 /// <summary>A place where split calls go on with an operation on tensors, and the graphs that begin there.</summary>
 internal sealed class ResumePoint(LiveLayout layout, Origin origin) : IDisposable
 {
-    private const int FewCalls = 2;
+    private const int FewCalls = 1;
     private readonly List<Specialization> _dropped = [];
     private Specialization[] _graphs = [];
     private SplitState? _last;
