@@ -20,6 +20,9 @@ public sealed record CompileReport
     /// <summary>Why further graphs were captured: for each the guard that did not hold.</summary>
     public required ImmutableArray<string> Recompiles { get; init; }
 
+    /// <summary>Where calls that are split go on after a break, and how many graphs begin there.</summary>
+    public ImmutableArray<string> Continuations { get; init; } = [];
+
     /// <summary>Conditions that are checked at each call.</summary>
     public required int Guards { get; init; }
 
@@ -41,6 +44,11 @@ public sealed record CompileReport
         foreach (var graphBreak in Breaks)
         {
             yield return $"break: {graphBreak}";
+        }
+
+        foreach (var continuation in Continuations)
+        {
+            yield return $"goes on: {continuation}";
         }
 
         foreach (var group in OpaqueCalls.GroupBy(call => call))

@@ -26,6 +26,12 @@ internal sealed class AccessPath
     /// <summary>Whether it starts at an argument.</summary>
     public bool IsArgument => _argument >= 0;
 
+    /// <summary>The argument that it is, not something in it; null where it is something else.</summary>
+    public int? Direct => IsArgument && _steps.IsEmpty ? _argument : null;
+
+    /// <summary>The field that it is; null where it is something else.</summary>
+    public FieldInfo? LastField => _steps.LastOrDefault() as FieldInfo;
+
     /// <summary>Whether reading it makes a handle that the reader must free.</summary>
     public bool IsFresh => _steps.LastOrDefault() is MethodInfo method && method.DeclaringType!.Assembly == TorchSharpApi.Assembly && typeof(TorchSharp.torch.Tensor).IsAssignableFrom(Type);
 
@@ -53,6 +59,9 @@ internal sealed class AccessPath
     /// <summary>What a getter of it gives.</summary>
     public AccessPath Then(MethodInfo getter) => new(_root, _argument, getter.ReturnType, _steps.Add(getter));
 
+    /// <summary>The same, known to be of a type.</summary>
+    public AccessPath As(Type type) => new(_root, _argument, type, _steps);
+
     /// <summary>An element of it.</summary>
     public AccessPath Element(object key, Type type) => new(_root, _argument, type, _steps.Add(new Key(key)));
 
@@ -66,7 +75,7 @@ internal sealed class AccessPath
             {
                 FieldInfo field => Expression.Field(field.IsStatic ? null : As(current!, field.DeclaringType!), field),
                 MethodInfo getter => Expression.Call(As(current!, getter.DeclaringType!), getter),
-                _ => Expression.Call(typeof(AccessPath), nameof(ElementAt), null, Expression.Convert(current!, typeof(object)), Expression.Constant(((Key)step).Value)),
+                _ => Expression.Call(typeof(AccessPath), nameof(ElementAt), null, Expression.Convert(current!, typeof(object)), Expression.Constant(((Key)step).Value, typeof(object))),
             };
         }
 
@@ -107,7 +116,7 @@ internal sealed class AccessPath
         }));
 
     /// <summary>The property behind a field that the compiler made.</summary>
-    private static string PlainName(string name) => name.StartsWith('<') && name.IndexOf('>') is > 1 and var end ? name[1..end] : name;
+    public static string PlainName(string name) => name.StartsWith('<') && name.IndexOf('>') is > 1 and var end ? name[1..end] : name;
 
     private static Expression As(Expression value, Type type) => value.Type == type ? value : Expression.Convert(value, type);
 

@@ -1,4 +1,5 @@
 using System.Reflection;
+using Toolkit.Graphs.Il;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Capture;
@@ -12,6 +13,8 @@ internal sealed class CallCache : IDisposable
     private readonly Lock _lock = new();
     private readonly List<string> _recompiles = [];
     private readonly List<string> _opaque = [];
+    private readonly List<Specialization> _dropped = [];
+    private readonly Splitter _splitter;
     private Specialization[] _graphs = [];
     private (GuardSet Guards, GraphBreak Break)[] _breaks = [];
     private readonly Dictionary<Specialization, Specialization> _sizes = new(ReferenceEqualityComparer.Instance); // the first graph of those that differ in sizes only
@@ -27,6 +30,7 @@ internal sealed class CallCache : IDisposable
     public CallCache(nn.Module module, MethodInfo method, CompileOptions options)
     {
         (_module, _method, _options) = (module, method, options);
+        _splitter = new Splitter(module, method, options, _lock);
         if (options.Backend is null)
         {
             Cpu.CpuBackend.WarmUpFor(module.GetType().AssemblyQualifiedName!, options.Cpu ?? new());
@@ -34,7 +38,7 @@ internal sealed class CallCache : IDisposable
     }
 
     /// <summary>The graph that was captured last; null before there is one.</summary>
-    public Specialization? Last => _graphs.LastOrDefault();
+    public Specialization? Last => _splitter.Points.SelectMany(point => point.Graphs).LastOrDefault() ?? _graphs.LastOrDefault();
 
     /// <summary>Saves the captured calls.</summary>
     /// <exception cref="CompiledArtifactException">There are none, or they cannot be saved.</exception>
@@ -87,12 +91,13 @@ internal sealed class CallCache : IDisposable
             {
                 return new()
                 {
-                    Graphs = [.. _graphs.Select(entry => entry.Graph)],
-                    Breaks = [.. _breaks.Select(entry => entry.Break)],
-                    OpaqueCalls = [.. _opaque],
-                    Recompiles = [.. _recompiles],
-                    Training = [.. _graphs.Select(entry => entry.Executable).OfType<Dispatch.TrainingGraph>().Select(graph => graph.ToString())],
-                    Guards = _graphs.Sum(entry => entry.Guards.Guards.Count),
+                    Graphs = [.. All.Select(entry => entry.Graph)],
+                    Breaks = [.. _breaks.Select(entry => entry.Break).Concat(_splitter.Breaks).Distinct()],
+                    OpaqueCalls = [.. _opaque, .. _splitter.OpaqueCalls],
+                    Recompiles = [.. _recompiles, .. _splitter.Recompiles],
+                    Continuations = [.. _splitter.Points.Select(point => $"{point.Origin}: {(point.IsSkipped ? "run as it is" : $"{point.Graphs.Count} graphs")}")],
+                    Training = [.. All.Select(entry => entry.Executable).OfType<Dispatch.TrainingGraph>().Select(graph => graph.ToString())],
+                    Guards = All.Sum(entry => entry.Guards.Guards.Count),
                     CompiledCalls = Interlocked.Read(ref _compiled),
                     CapturedCalls = Interlocked.Read(ref _captured),
                     EagerCalls = Interlocked.Read(ref _eager),
@@ -106,25 +111,35 @@ internal sealed class CallCache : IDisposable
     public object? Call(object?[] arguments)
     {
         Interruption.ThrowIfRequested(); // loops of the module, which asked, are unrolled
+        SplitState? call = null;
         var graphs = _graphs;
-        if (TryRun(graphs, arguments, out var result))
+        if (TryRun(graphs, arguments, ref call, out var result))
         {
             return result;
         }
 
+        CaptureRun? run = null;
+        object? first = null;
         lock (_lock)
         {
             // Another thread may have captured what this one waited to capture.
-            if (_graphs != graphs && TryRun(_graphs.Except(graphs), arguments, out result))
+            if (_graphs != graphs && TryRun(_graphs.Except(graphs), arguments, ref call, out result))
             {
                 return result;
             }
 
-            var first = _options.Dynamic.IsDefaultOrEmpty ? null : Array.Find(_graphs, entry => entry.Guards.DiffersOnlyIn(_options.Dynamic, arguments));
-            if ((first is not null || _graphs.Length - _sizes.Count + _breaks.Length < _options.RecompileLimit) && !Array.Exists(_breaks, entry => entry.Guards.Holds(arguments, [])))
+            var sized = _options.Dynamic.IsDefaultOrEmpty ? null : Array.Find(_graphs, entry => entry.Guards.DiffersOnlyIn(_options.Dynamic, arguments));
+            if ((sized is not null || _graphs.Length - _sizes.Count + _breaks.Length < _options.RecompileLimit) && !Array.Exists(_breaks, entry => entry.Guards.Holds(arguments, [])))
             {
-                return Capture(arguments, first is null ? null : _sizes.GetValueOrDefault(first, first));
+                call = new SplitState(arguments, _splitter.ChangingFields) { IsCaptured = true };
+                run = new CaptureRun(_module, _method, _options, call);
+                first = Capture(run, arguments, sized is null ? null : _sizes.GetValueOrDefault(sized, sized));
             }
+        }
+
+        if (run is not null)
+        {
+            return run.IsSuspended ? Continue((Frame[])first!, call!, run.Specialization) : first;
         }
 
         Interlocked.Increment(ref _eager);
@@ -144,11 +159,12 @@ internal sealed class CallCache : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var entry in _graphs)
+        foreach (var entry in _graphs.Concat(_dropped))
         {
             entry.Dispose();
         }
 
+        _splitter.Dispose();
         _graphs = [];
     }
 
@@ -164,14 +180,15 @@ internal sealed class CallCache : IDisposable
         }
     }
 
-    private bool TryRun(IEnumerable<Specialization> graphs, object?[] arguments, out object? result)
+    private bool TryRun(IEnumerable<Specialization> graphs, object?[] arguments, ref SplitState? call, out object? result)
     {
         foreach (var entry in graphs)
         {
-            if (entry.TryRun(arguments, out result))
+            call ??= entry.EndsAtBreak ? new SplitState(arguments, _splitter.ChangingFields) : null;
+            if (entry.TryRun(arguments, out result, call))
             {
-                Interlocked.Increment(ref _compiled);
                 entry.LastUse = Interlocked.Increment(ref _clock);
+                result = entry.EndsAtBreak ? Continue((Frame[])result!, call!, entry) : Served(result);
                 return true;
             }
         }
@@ -189,18 +206,80 @@ internal sealed class CallCache : IDisposable
         }
     }
 
-    private object? Capture(object?[] arguments, Specialization? first)
+    private IEnumerable<Specialization> All => _graphs.Concat(_splitter.Points.SelectMany(point => point.Graphs));
+
+    private object? Served(object? result)
     {
+        Interlocked.Increment(ref _compiled);
+        return result;
+    }
+
+    /// <summary>Goes on after a graph that ended at a break.</summary>
+    private object? Continue(Frame[] frames, SplitState call, Specialization? prefix)
+    {
+        try
+        {
+            return _splitter.Continue(frames, call);
+        }
+        finally
+        {
+            if (call.IsCaptured)
+            {
+                Interlocked.Increment(ref _captured);
+                _splitter.Forget(call);
+            }
+            else
+            {
+                Interlocked.Increment(ref call.Obstacle is null ? ref _compiled : ref _eager);
+            }
+
+            if (call.Obstacle is { } obstacle && prefix is not null)
+            {
+                GiveUp(prefix, obstacle);
+            }
+        }
+    }
+
+    /// <summary>Calls that a graph stands for the beginning of run as they are from now on: what comes after it cannot be split.</summary>
+    private void GiveUp(Specialization prefix, string obstacle)
+    {
+        lock (_lock)
+        {
+            if (_graphs.Contains(prefix))
+            {
+                _graphs = [.. _graphs.Where(entry => entry != prefix)];
+                _dropped.Add(prefix); // another thread may be running it
+                _breaks = [.. _breaks, (prefix.Guards.WithoutInputs(), new GraphBreak($"such calls run as they are: {obstacle}", "", Origin.None))];
+            }
+        }
+    }
+
+    /// <summary>Graphs that only a number is in the way of which they themselves change would never serve again.</summary>
+    private void Learn(object?[] arguments)
+    {
+        foreach (var entry in _graphs)
+        {
+            if (entry.OwnChanges(arguments) is { } fields)
+            {
+                _splitter.ChangingFields.UnionWith(fields);
+                _graphs = [.. _graphs.Where(other => other != entry)];
+                _dropped.Add(entry); // another thread may be running it
+            }
+        }
+    }
+
+    private object? Capture(CaptureRun run, object?[] arguments, Specialization? first)
+    {
+        Learn(arguments);
+
         // The call may change what the guards look at.
         var why = _graphs.Length > 0 ? _graphs[^1].Guards.Failure(arguments) ?? "another graph is needed" : null;
-        var run = new CaptureRun(_module, _method, _options);
         var result = run.Call(arguments);
         if (why is not null)
         {
             _recompiles.Add(first is null ? why : $"{why} (another size of a dynamic dimension)");
         }
 
-        _captured++;
         _opaque.AddRange(run.OpaqueCalls);
         if (run.Specialization is { } made)
         {
@@ -211,11 +290,17 @@ internal sealed class CallCache : IDisposable
                 Keep(made, first);
             }
 
+            _splitter.Note(run.Break);
             Cpu.CpuBackend.Remember(_module.GetType().AssemblyQualifiedName!, _options.Cpu ?? new());
         }
         else if (run.BreakGuards is { } guards)
         {
             _breaks = [.. _breaks, (guards, run.Break!)];
+        }
+
+        if (!run.IsSuspended)
+        {
+            _captured++;
         }
 
         return result;

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Graphs.Capture;
 
 /// <summary>One call that is captured while it runs.</summary>
-internal sealed class CaptureRun
+internal sealed partial class CaptureRun
 {
     private readonly nn.Module _module;
     private readonly MethodInfo _method;
@@ -31,7 +31,7 @@ internal sealed class CaptureRun
     /// <exception cref="GraphBreakException">The graph ended early, which was not allowed.</exception>
     public object? Call(object?[] arguments)
     {
-        using var tracer = new Tracer(_module, _options.FullGraph);
+        using var tracer = new Tracer(_module, _options.FullGraph, _call);
         tracer.WatchArguments(arguments, [.. _method.GetParameters().Select(parameter => parameter.ParameterType)]);
         object? result;
         try
@@ -44,6 +44,12 @@ internal sealed class CaptureRun
         }
 
         OpaqueCalls = tracer.OpaqueCalls;
+        if (tracer.Interpreter.TakeSuspended() is { } frames)
+        {
+            FinishAtBreak(tracer, frames, arguments);
+            return frames;
+        }
+
         if (tracer.SwitchesGrad && tracer.RequiresGrad)
         {
             tracer.End("gradients are turned on or off where they are recorded", "use detach()");
@@ -177,7 +183,11 @@ internal sealed class CaptureRun
 
         var needsGradient = tracer is { IsGradEnabled: true, RequiresGrad: true };
         var backend = _options.Backend ?? (made => CompiledGraph.Make(made, _options.Cpu, _options.Mode));
-        IExecutable executable = !needsGradient ? backend(graph) : _options.Mode == CompileMode.Captured ? new GraphInterpreter(graph) : new Dispatch.TrainingGraph(graph, tracer.Natives, backend);
+
+        // A part of a call is one of several functions that autograd sees one after the other: it runs as autograd knows it.
+        var isPart = _isContinuation || result is FramesTemplate;
+        var runsAsItIs = (_isContinuation && graph.Nodes.Any(node => node.Operator.IsMutating)) || (needsGradient && (isPart || _options.Mode == CompileMode.Captured));
+        IExecutable executable = runsAsItIs ? new GraphInterpreter(graph) : !needsGradient ? backend(graph) : new Dispatch.TrainingGraph(graph, tracer.Natives, backend);
         var guards = new GuardSet([.. tracer.Guards, .. separate], tracer.Tensors.Inputs, tracer.IsGradEnabled);
         return new(guards, executable, tracer.Tensors.Inputs, result, places, views, [.. holes.Select(tracer.Detached.Contains)], fields, disposed, tracer.HeedsInterruption);
     }

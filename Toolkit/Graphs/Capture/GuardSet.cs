@@ -34,6 +34,38 @@ internal sealed class GuardSet
     /// <summary>The guards.</summary>
     public IReadOnlyList<Guard> Guards => _guards;
 
+    /// <summary>The same, when no inputs are wanted.</summary>
+    public GuardSet WithoutInputs() => new(_guards, [], _isGradEnabled);
+
+    /// <summary>The guards that do not hold; null where one says that something is of another kind, after which no other can be asked.</summary>
+    public IReadOnlyList<Guard>? Failing(object?[] arguments)
+    {
+        if (!ModeHolds())
+        {
+            return null;
+        }
+
+        var failing = new List<Guard>();
+        try
+        {
+            foreach (var guard in _guards.Where(guard => !HoldsSlowly(guard, arguments)))
+            {
+                if (guard is not (ValueGuard or ScalarGuard))
+                {
+                    return null;
+                }
+
+                failing.Add(guard);
+            }
+        }
+        catch (Exception exception) when (exception is ArgumentException or IndexOutOfRangeException or KeyNotFoundException or NullReferenceException or InvalidCastException or System.Reflection.TargetException)
+        {
+            return null; // a collection has other elements, and what was read of them is not there
+        }
+
+        return failing;
+    }
+
     /// <summary>Whether the graph stands for a call with these arguments; collects its inputs.</summary>
     public bool Holds(object?[] arguments, Tensor[] inputs) => ModeHolds() && _check(arguments, inputs) && _table.Holds(inputs) && (_pairs is null || _pairs(arguments, inputs));
 

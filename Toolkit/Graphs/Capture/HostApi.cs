@@ -56,9 +56,14 @@ internal static class HostApi
             return (name, "threads cannot be followed: let torch use them");
         }
 
-        if ((typeof(MemberInfo).IsAssignableFrom(type) && method.Name is "Invoke" or "GetValue" or "SetValue") || (type == typeof(Activator)) || method.Name == "DynamicInvoke")
+        if (type.Namespace?.StartsWith("Microsoft.CSharp", StringComparison.Ordinal) == true || (type.Name.StartsWith("CallSite", StringComparison.Ordinal) && type.Namespace == "System.Runtime.CompilerServices"))
         {
-            return (name, "reflection cannot be followed: call the method itself");
+            return ("a dynamic call cannot be followed", "give the variable its type instead of dynamic");
+        }
+
+        if ((typeof(MemberInfo).IsAssignableFrom(type) && method.Name is "Invoke" or "InvokeMember" or "GetValue" or "SetValue") || type == typeof(Activator) || (type == typeof(Delegate) && method.Name == "DynamicInvoke"))
+        {
+            return ($"{name} calls by reflection, which cannot be followed", "call the method itself, or a delegate of it");
         }
 
         if (type.Assembly != TorchSharpApi.Assembly && !_pure.Contains(type.Namespace ?? "") && !typeof(Delegate).IsAssignableFrom(type))

@@ -90,14 +90,35 @@ internal sealed class Specialization : IDisposable
     /// <summary>Tensors that are freed.</summary>
     public IReadOnlyList<DisposeEffect> Frees => _frees;
 
-    /// <summary>Runs a call if it stands for it.</summary>
-    public bool TryRun(object?[] arguments, out object? result)
+    /// <summary>Whether it ends at a break, after which the call goes on.</summary>
+    public bool EndsAtBreak => _result is FramesTemplate;
+
+    /// <summary>Fields that it writes, if those are all that keeps it from standing for a call: numbers that the module counts up, say. Null where something else does.</summary>
+    public IEnumerable<System.Reflection.FieldInfo>? OwnChanges(object?[] arguments)
     {
+        var fields = Guards.Failing(arguments)?.Select(guard => guard is ValueGuard { Expected: int or long or float or double } ? guard.Path.LastField : null).ToArray();
+        return fields is { Length: > 0 } && Array.TrueForAll(fields, field => Array.Exists(_fields, effect => effect.Field == field)) ? fields.OfType<System.Reflection.FieldInfo>() : null;
+    }
+
+    private bool HasEffects => _fields.Length > 0 || _frees.Length > 0 || Graph.Nodes.Any(node => node.Operator.IsMutating);
+
+    /// <summary>Runs a call if it stands for it.</summary>
+    /// <param name="arguments">Of the call, or what is alive where it goes on.</param>
+    /// <param name="result">What the call returns; where the graph ends at a break, the <see cref="Il.Frame"/>s to go on with.</param>
+    /// <param name="call">The call that is split; null where graphs that end at a break do not serve.</param>
+    public bool TryRun(object?[] arguments, out object? result, SplitState? call = null)
+    {
+        result = null;
+        if (_result is FramesTemplate frames && !frames.Fits(call))
+        {
+            return false;
+        }
+
         var inputs = (Tensor[])_constants.Clone();
         var holds = Guards.Holds(arguments, inputs);
         try
         {
-            result = holds ? Run(arguments, inputs) : null;
+            result = holds ? Run(arguments, inputs, call) : null;
             return holds;
         }
         finally
@@ -142,7 +163,7 @@ internal sealed class Specialization : IDisposable
         }
     }
 
-    private object? Run(object?[] arguments, Tensor[] inputs)
+    private object? Run(object?[] arguments, Tensor[] inputs, SplitState? call)
     {
         if (_heedsInterruption)
         {
@@ -186,6 +207,12 @@ internal sealed class Specialization : IDisposable
             free.Apply(arguments, At);
         }
 
-        return _result.Fill(At);
+        if (_result is not FramesTemplate frames)
+        {
+            return _result.Fill(At);
+        }
+
+        call!.HasEffects |= HasEffects;
+        return frames.Fill(At, arguments, call);
     }
 }

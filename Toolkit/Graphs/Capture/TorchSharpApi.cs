@@ -165,6 +165,11 @@ internal static class TorchSharpApi
     /// <summary>Why a graph ends at a call, and what to write instead; null where it does not.</summary>
     public static (string Reason, string Advice)? Break(MethodBase method, object?[] arguments)
     {
+        if (method is MethodInfo { Name: "op_Explicit", ReturnType: var wanted } && wanted == typeof(bool))
+        {
+            return ("a tensor is converted to bool, which leaves the graph", "use torch.where instead of if");
+        }
+
         if (_reads.TryGetValue(method.Name, out var advice))
         {
             return ($"{method.DeclaringType!.Name}.{method.Name} {(advice.Contains("depends on values", StringComparison.Ordinal) ? "has a result whose size depends on values" : "leaves the graph")}", advice);

@@ -28,7 +28,7 @@ internal sealed partial class Tracer
         if ((TorchSharpApi.Break(method, arguments) ?? Unknown(self, arguments)) is var (reason, advice) && !IsHandleForTorchSharp(method))
         {
             End(reason, advice);
-            return run();
+            return Interpreter.IsSuspended ? null : run();
         }
 
         if (method.Name == "get_Handle")
@@ -52,7 +52,9 @@ internal sealed partial class Tracer
         }
 
         var result = run();
+        _isDone = true;
         call.Record(result);
+        _isDone = false;
         return result;
     }
 

@@ -20,7 +20,7 @@ internal sealed partial class Tracer
         }
 
         var type = method.DeclaringType!;
-        if (type == typeof(Interruption))
+        if (EndsRegime(method, self))
         {
             return;
         }
@@ -56,6 +56,8 @@ internal sealed partial class Tracer
             return;
         }
 
+        _call?.Note(method, self, result);
+        _isDone = true;
         if (self is nn.Module module && method is MethodInfo { IsSpecialName: true } getter && arguments.Length == 0 && _outer.Contains(module)
             && !_seenGetters.Contains((module, getter)))
         {
@@ -67,6 +69,8 @@ internal sealed partial class Tracer
         {
             Scope(method, tensor);
         }
+
+        _isDone = false;
     }
 
     private static readonly MethodInfo _training = typeof(nn.Module).GetProperty(nameof(nn.Module.training))!.GetMethod!;

@@ -16,7 +16,7 @@ internal sealed partial class Tracer
     /// <inheritdoc/>
     public override void Reading(object? owner, FieldInfo field)
     {
-        if (!IsOpening || IsOurs(owner, field) || !_seen.Add((owner, field)))
+        if (!IsOpening || IsOurs(owner, field) || _seen.Contains((owner, field)) || EndsAtChanging(field) || !_seen.Add((owner, field)))
         {
             return;
         }

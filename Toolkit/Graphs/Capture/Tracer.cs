@@ -8,12 +8,12 @@ namespace Toolkit.Graphs.Capture;
 /// Watches one real call of a module: its operations become nodes, what it reads becomes guards, what it changes becomes effects. Where the graph must end the call goes
 /// on for real, unwatched.
 /// </summary>
-internal sealed partial class Tracer : Observer, IDisposable
+internal sealed partial class Tracer : CaptureObserver, IDisposable
 {
     private readonly GraphBuilder _builder = new();
     private readonly TensorTable _tensors;
     private readonly List<Guard> _guards = [];
-    private readonly HashSet<object> _created = new(ReferenceEqualityComparer.Instance);
+    private readonly HashSet<object> _created;
     private readonly HashSet<object> _outer = new(ReferenceEqualityComparer.Instance);
     private readonly ModuleNames _names;
     private readonly bool _isWhole;
@@ -22,9 +22,12 @@ internal sealed partial class Tracer : Observer, IDisposable
     /// <summary>Watches calls of a module.</summary>
     /// <param name="root">The module.</param>
     /// <param name="isWhole">Whether a graph that ends early is an error.</param>
-    public Tracer(nn.Module root, bool isWhole)
+    /// <param name="call">The call that is split where a graph ends; null where it is not to be split.</param>
+    public Tracer(nn.Module root, bool isWhole, SplitState? call = null)
     {
-        (_isWhole, IsGradEnabled) = (isWhole, is_grad_enabled());
+        (_isWhole, IsGradEnabled, _call) = (isWhole, is_grad_enabled(), call);
+        _created = call?.Created ?? new(ReferenceEqualityComparer.Instance);
+        _opened = [.. call?.Regimes.Select(regime => regime.Value) ?? []];
         _names = new ModuleNames(root);
         _tensors = new TensorTable(_builder, _names.NameOf);
         _outer.Add(root);
@@ -76,6 +79,8 @@ internal sealed partial class Tracer : Observer, IDisposable
         {
             throw new GraphBreakException(Break);
         }
+
+        Pause();
     }
 
     /// <summary>Results of a call: whether gradients flow through them.</summary>
@@ -131,34 +136,6 @@ internal sealed partial class Tracer : Observer, IDisposable
 
         var place = SourceMap.Find(method, offset);
         return new(_names.Current, $"{type?.Name}.{PlainName(method)}", place?.File, place?.Line ?? 0);
-    }
-
-    /// <inheritdoc/>
-    protected override CallKind Decide(MethodBase method)
-    {
-        if (method.DeclaringType is not { } type)
-        {
-            return CallKind.Native;
-        }
-
-        if (type.Assembly == TorchSharpApi.Assembly)
-        {
-            return TorchSharpApi.Decide(method);
-        }
-
-        if (type == typeof(Interruption))
-        {
-            return CallKind.Native; // asks the host whether to go on: nothing of the module
-        }
-
-        if (type.Assembly == typeof(Tracer).Assembly)
-        {
-            return method.IsDefined(typeof(Ops.GraphOperatorAttribute), false) || (type == typeof(Ops.CpuKernel) && method.Name == nameof(Ops.CpuKernel.Fits)) ? CallKind.Leaf
-                : type.Namespace?.StartsWith("Toolkit.Graphs", StringComparison.Ordinal) == true && !TorchSharpApi.IsModule(type) ? CallKind.Native
-                : base.Decide(method);
-        }
-
-        return base.Decide(method);
     }
 
     /// <summary>A lambda or a local function is named after the method that it stands in.</summary>

@@ -19,6 +19,9 @@ internal sealed record Instruction(ILOpCode Code, int Offset)
     /// <summary>What its token names, once it was resolved.</summary>
     public object? Member { get; set; }
 
+    /// <summary>What executes it, once it was looked up.</summary>
+    public Delegate? Handler { get; set; }
+
     /// <summary>The number of the local or argument, or the place jumped to.</summary>
     public int Number => (int)Integer;
 }

@@ -15,7 +15,13 @@ internal sealed partial class Interpreter
         all.Add(ILOpCode.Newobj, (x, f, i) =>
         {
             var constructor = (ConstructorInfo)f.Code.Resolve(i);
-            f.Push(x.Construct(constructor, PopArguments(f, constructor, withReceiver: false)));
+            var arguments = PopArguments(f, constructor, withReceiver: false);
+            x._caller = f;
+            var made = x.Construct(constructor, arguments);
+            if (!x.IsSuspended)
+            {
+                f.Push(made);
+            }
         });
         all.Add(ILOpCode.Ldftn, (_, f, i) => f.Push(StackValue.Address(new FunctionPointer((MethodBase)f.Code.Resolve(i)))));
         all.Add(ILOpCode.Ldvirtftn, (_, f, i) =>
@@ -47,8 +53,10 @@ internal sealed partial class Interpreter
     {
         var constraint = frame.Constraint;
         frame.Constraint = null;
-        var result = Call(method, PopArguments(frame, method, !method.IsStatic), isVirtual, constraint);
-        if (Returned(method) != typeof(void))
+        var arguments = PopArguments(frame, method, !method.IsStatic);
+        _caller = frame;
+        var result = Call(method, arguments, isVirtual, constraint);
+        if (!IsSuspended && Returned(method) != typeof(void))
         {
             frame.Push(result);
         }
@@ -73,7 +81,7 @@ internal sealed partial class Interpreter
             arguments[0] = StackValue.Address(new BoxLocation(arguments[0].Reference ?? throw new NullReferenceException()));
         }
 
-        if (Intrinsics.Try(this, method, arguments, out var result))
+        if (TryIntrinsic(method, arguments, out var result))
         {
             return result;
         }
@@ -89,7 +97,7 @@ internal sealed partial class Interpreter
                 if ((code.Obstacle ?? (_frames.Count >= DeepestNesting ? "calls are nested too deep" : null)) is { } obstacle)
                 {
                     observer.Closed(method, obstacle);
-                    return CallNative(method, arguments, isVirtual, isLeaf: false);
+                    return IsSuspended ? default : CallNative(method, arguments, isVirtual, isLeaf: false);
                 }
 
                 return Execute(code, arguments);

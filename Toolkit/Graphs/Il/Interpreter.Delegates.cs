@@ -23,7 +23,9 @@ internal sealed partial class Interpreter
         }
 
         var result = StackValue.Null;
-        foreach (var part in function.GetInvocationList())
+        var parts = function.GetInvocationList();
+        _caller = parts.Length == 1 ? _caller : null;
+        foreach (var part in parts)
         {
             result = CallPart(part, invoke, [.. arguments]);
         }

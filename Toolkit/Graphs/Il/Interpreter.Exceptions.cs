@@ -109,6 +109,7 @@ internal sealed partial class Interpreter
         frame.Clear();
         frame.Push(StackValue.Object(exception));
         frame.Place = frame.Code.PlaceOf(clause.FilterOffset);
+        _filters++;
         try
         {
             Run(frame);
@@ -120,6 +121,7 @@ internal sealed partial class Interpreter
         }
         finally
         {
+            _filters--;
             frame.Place = place;
             frame.IsDone = false;
         }

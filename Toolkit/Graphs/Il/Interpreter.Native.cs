@@ -9,6 +9,7 @@ internal sealed partial class Interpreter
 {
     private StackValue CallNative(MethodBase method, StackValue[] arguments, bool isVirtual, bool isLeaf)
     {
+        _caller = null;
         var type = method.DeclaringType!;
         if (method.IsConstructor && type == typeof(object))
         {
@@ -17,7 +18,12 @@ internal sealed partial class Interpreter
 
         if (method.IsConstructor && type.IsValueType && arguments[0].Reference is Location target)
         {
-            target.Store(ConstructNative((ConstructorInfo)method, arguments[1..]));
+            var made = ConstructNative((ConstructorInfo)method, arguments[1..]);
+            if (!IsSuspended)
+            {
+                target.Store(made);
+            }
+
             return StackValue.Null;
         }
 
@@ -26,8 +32,18 @@ internal sealed partial class Interpreter
         var parameters = method.GetParameters();
         var values = Outgoing(parameters, arguments.AsSpan(method.IsStatic ? 0 : 1));
         observer.BeforeNative(method, self, values);
+        if (IsSuspended)
+        {
+            return default;
+        }
+
         Func<object?> run = () => NativeCall.Run(method, self, values, isVirtual);
         var result = isLeaf ? observer.Leaf(method, self, values, run) : run();
+        if (IsSuspended)
+        {
+            return default;
+        }
+
         WriteBack(parameters, arguments.AsSpan(method.IsStatic ? 0 : 1), values);
         if (place is not null && place is not BoxLocation && type.IsValueType && !method.IsDefined(typeof(IsReadOnlyAttribute), false))
         {
@@ -40,6 +56,7 @@ internal sealed partial class Interpreter
 
     private StackValue ConstructNative(ConstructorInfo constructor, StackValue[] arguments)
     {
+        _caller = null;
         var type = constructor.DeclaringType!;
         if (type.IsByRefLike)
         {
@@ -49,6 +66,11 @@ internal sealed partial class Interpreter
         var parameters = constructor.GetParameters();
         var values = Outgoing(parameters, arguments);
         observer.BeforeNative(constructor, null, values);
+        if (IsSuspended)
+        {
+            return default;
+        }
+
         var made = NativeCall.Construct(constructor, values)!;
         WriteBack(parameters, arguments, values);
         observer.Created(made);

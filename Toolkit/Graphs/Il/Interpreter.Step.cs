@@ -31,9 +31,9 @@ internal sealed partial class Interpreter
 
     private void Step(Frame frame, Instruction instruction)
     {
-        if (!_handlers.TryGetValue(instruction.Code, out var handler))
+        if (instruction.Handler is not Handler handler)
         {
-            throw new InterpreterException($"the instruction {instruction.Code}");
+            instruction.Handler = handler = _handlers.TryGetValue(instruction.Code, out var known) ? known : throw new InterpreterException($"the instruction {instruction.Code}");
         }
 
         handler(this, frame, instruction);

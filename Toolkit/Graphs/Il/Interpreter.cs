@@ -82,7 +82,8 @@ internal sealed partial class Interpreter(Observer observer)
             arguments[i] = arguments[i].As(code.Arguments[i]);
         }
 
-        var frame = new Frame(code, arguments);
+        var frame = new Frame(code, arguments) { IsLinked = _caller is not null && _frames.Count > 0 && ReferenceEquals(_caller, _frames[^1]) };
+        _caller = null;
         _frames.Add(frame);
         try
         {
@@ -92,7 +93,7 @@ internal sealed partial class Interpreter(Observer observer)
                 try
                 {
                     Run(frame);
-                    return frame.Depth == 0 ? StackValue.Null : frame.Pop().As(code.Returns);
+                    return IsSuspended || frame.Depth == 0 ? StackValue.Null : frame.Pop().As(code.Returns);
                 }
                 catch (Exception exception)
                 {
@@ -115,8 +116,14 @@ internal sealed partial class Interpreter(Observer observer)
         {
             var instruction = instructions[frame.Place];
             frame.Next = frame.Place + 1;
+            frame.Start = frame.Depth;
             Steps++;
             Step(frame, instruction);
+            if (IsSuspended)
+            {
+                return; // it stays at the instruction
+            }
+
             frame.Place = frame.Next;
         }
     }

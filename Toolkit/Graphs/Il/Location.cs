@@ -43,6 +43,12 @@ internal sealed class SlotLocation(StackValue[] slots, int index, Type type) : L
 
     public override void Store(StackValue value) => slots[index] = value.As(type);
 
+    /// <summary>The variables of the call that it is one of.</summary>
+    public StackValue[] Slots => slots;
+
+    /// <summary>Its number.</summary>
+    public int Index => index;
+
     public override bool IsSame(Location other) => other is SlotLocation slot && slot.Is(slots, index);
 
     private bool Is(StackValue[] others, int other) => ReferenceEquals(others, slots) && other == index;

@@ -11,6 +11,7 @@ internal static class NativeCall
 
     private static readonly ConditionalWeakTable<MethodBase, Thunk> _virtual = [];
     private static readonly ConditionalWeakTable<MethodBase, Thunk> _direct = [];
+    private static readonly ConditionalWeakTable<MethodBase, StrongBox<bool>> _spans = [];
 
     /// <summary>Calls it. Parameters that are references come back in the array.</summary>
     /// <exception cref="InterpreterException">It takes or returns what only the real stack can hold.</exception>
@@ -30,7 +31,9 @@ internal static class NativeCall
     public static object? Construct(ConstructorInfo constructor, object?[] arguments) =>
         HasSpans(constructor) ? _virtual.GetValue(constructor, key => Emit(key, false))(null, arguments) : constructor.Invoke(BindingFlags.DoNotWrapExceptions, null, arguments, null);
 
-    private static bool HasSpans(MethodBase method) =>
+    private static bool HasSpans(MethodBase method) => _spans.GetValue(method, key => new(FindSpans(key))).Value;
+
+    private static bool FindSpans(MethodBase method) =>
         method.GetParameters().Any(parameter => parameter.ParameterType.IsByRefLike || parameter.ParameterType is { IsByRef: true } and var reference
             && reference.GetElementType()!.IsByRefLike) || method is MethodInfo { ReturnType.IsByRefLike: true };
 

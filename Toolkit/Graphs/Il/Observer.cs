@@ -62,6 +62,11 @@ internal class Observer
     {
     }
 
+    /// <summary>A variable is about to be read that may be another each time.</summary>
+    public virtual void ReadingVolatile()
+    {
+    }
+
     /// <summary>A field is about to change.</summary>
     public virtual void Writing(object? owner, FieldInfo field)
     {
