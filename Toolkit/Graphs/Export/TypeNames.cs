@@ -8,16 +8,36 @@ internal static class TypeNames
 {
     private static readonly Dictionary<string, Type> _simple = new(StringComparer.Ordinal)
     {
-        ["tensor"] = typeof(torch.Tensor), ["object"] = typeof(object), ["string"] = typeof(string), ["bool"] = typeof(bool), ["int"] = typeof(int), ["long"] = typeof(long),
-        ["float"] = typeof(float), ["double"] = typeof(double),
+        ["tensor"] = typeof(torch.Tensor),
+        ["object"] = typeof(object),
+        ["string"] = typeof(string),
+        ["bool"] = typeof(bool),
+        ["int"] = typeof(int),
+        ["long"] = typeof(long),
+        ["float"] = typeof(float),
+        ["double"] = typeof(double),
     };
 
     private static readonly Dictionary<string, Type> _generic = new(StringComparer.Ordinal)
     {
-        ["list"] = typeof(List<>), ["dictionary"] = typeof(Dictionary<,>), ["nullable"] = typeof(Nullable<>), ["tuple1"] = typeof(ValueTuple<>), ["tuple2"] = typeof(ValueTuple<,>),
-        ["tuple3"] = typeof(ValueTuple<,,>), ["tuple4"] = typeof(ValueTuple<,,,>), ["tuple5"] = typeof(ValueTuple<,,,,>), ["tuple6"] = typeof(ValueTuple<,,,,,>),
-        ["tuple7"] = typeof(ValueTuple<,,,,,,>), ["tuple8"] = typeof(ValueTuple<,,,,,,,>), ["class1"] = typeof(Tuple<>), ["class2"] = typeof(Tuple<,>), ["class3"] = typeof(Tuple<,,>),
-        ["class4"] = typeof(Tuple<,,,>), ["class5"] = typeof(Tuple<,,,,>), ["class6"] = typeof(Tuple<,,,,,>), ["class7"] = typeof(Tuple<,,,,,,>),
+        ["list"] = typeof(List<>),
+        ["dictionary"] = typeof(Dictionary<,>),
+        ["nullable"] = typeof(Nullable<>),
+        ["tuple1"] = typeof(ValueTuple<>),
+        ["tuple2"] = typeof(ValueTuple<,>),
+        ["tuple3"] = typeof(ValueTuple<,,>),
+        ["tuple4"] = typeof(ValueTuple<,,,>),
+        ["tuple5"] = typeof(ValueTuple<,,,,>),
+        ["tuple6"] = typeof(ValueTuple<,,,,,>),
+        ["tuple7"] = typeof(ValueTuple<,,,,,,>),
+        ["tuple8"] = typeof(ValueTuple<,,,,,,,>),
+        ["class1"] = typeof(Tuple<>),
+        ["class2"] = typeof(Tuple<,>),
+        ["class3"] = typeof(Tuple<,,>),
+        ["class4"] = typeof(Tuple<,,,>),
+        ["class5"] = typeof(Tuple<,,,,>),
+        ["class6"] = typeof(Tuple<,,,,,>),
+        ["class7"] = typeof(Tuple<,,,,,,>),
     };
 
     /// <summary>The name of a type.</summary>

@@ -32,7 +32,10 @@ internal sealed class OnnxExporter
         var exporter = new OnnxExporter(Simplify(graph));
         var model = new ModelProto
         {
-            IrVersion = FormatVersion, ProducerName = "Toolkit", ProducerVersion = ArtifactVersions.Current.Toolkit, Graph = exporter.Write(tensor, name),
+            IrVersion = FormatVersion,
+            ProducerName = "Toolkit",
+            ProducerVersion = ArtifactVersions.Current.Toolkit,
+            Graph = exporter.Write(tensor, name),
         };
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = Opset });
         try

@@ -283,9 +283,9 @@ internal sealed class GraphTextReader
 
         return words switch
         {
-        [{ Kind: GraphTextKind.Text } module, { Kind: GraphTextKind.Text } method] => new(module.Text, method.Text),
-        [{ Kind: GraphTextKind.Text } module, { Kind: GraphTextKind.Text } method, { Kind: GraphTextKind.Text } file, { Text: ":" }, { Kind: GraphTextKind.Number } line]
-            when int.TryParse(line.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) => new(module.Text, method.Text, file.Text == "" ? null : file.Text, number),
+            [{ Kind: GraphTextKind.Text } module, { Kind: GraphTextKind.Text } method] => new(module.Text, method.Text),
+            [{ Kind: GraphTextKind.Text } module, { Kind: GraphTextKind.Text } method, { Kind: GraphTextKind.Text } file, { Text: ":" }, { Kind: GraphTextKind.Number } line]
+                when int.TryParse(line.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) => new(module.Text, method.Text, file.Text == "" ? null : file.Text, number),
             _ => throw GraphTextLexer.Error(comment.Line, comment.Column, "module, method, file and line are wanted"),
         };
     }
