@@ -4,6 +4,7 @@ using Toolkit.Data;
 using Toolkit.Decoding;
 using Toolkit.Display;
 using Toolkit.Evaluation;
+using Toolkit.Graphs;
 using Toolkit.Measurement;
 using Toolkit.Models;
 using Toolkit.Text;
@@ -31,8 +32,8 @@ public sealed partial class LanguageModel : IDisposable
     private readonly GenerationFile? _generation;
     private GenerationOptions? _ownDefaults;
 
-    private LanguageModel(CausalModel model, Tokenizer tokenizer, GenerationFile? generation = null) =>
-        (Model, Tokenizer, _generation) = (model, tokenizer, generation);
+    private LanguageModel(CausalModel model, Tokenizer tokenizer, GenerationFile? generation = null, CompiledDecoder? decoding = null) =>
+        (Model, Tokenizer, _generation, Decoding) = (model, tokenizer, generation, decoding);
 
     /// <summary>The model; it lives as long as this object.</summary>
     public CausalModel Model { get; }
@@ -175,11 +176,11 @@ public sealed partial class LanguageModel : IDisposable
     }
 
     /// <summary>Continues a text. Tokens come as they are decoded.</summary>
-    /// <param name="prompt">The text to continue, encoded as transformers does: see <see cref="Generator.Generate(CausalModel, Tokenizer, string, GenerationOptions, CancellationToken)"/>.</param>
+    /// <param name="prompt">The text to continue, encoded as transformers does: see <see cref="Generator.Generate(CausalModel, Tokenizer, string, GenerationOptions, CancellationToken, CompiledDecoder?)"/>.</param>
     /// <param name="options">What to generate, in place of the <see cref="GenerationDefaults"/>.</param>
     /// <param name="cancellation">Ends the sequence before the next token.</param>
     public IEnumerable<GeneratedToken> Generate(string prompt, GenerationOptions options, CancellationToken cancellation = default) =>
-        Generator.Generate(Model, Tokenizer, prompt, options, cancellation);
+        Generator.Generate(Model, Tokenizer, prompt, options, cancellation, Decoding);
 
     /// <summary>Continues a text by at most <paramref name="tokens"/> tokens. Tokens come as they are decoded.</summary>
     /// <param name="prompt">The text to continue; an empty one begins a new text.</param>
@@ -200,7 +201,7 @@ public sealed partial class LanguageModel : IDisposable
     {
         // The template writes a beginning itself where the model wants one.
         var ids = Tokenizer.Encode(Tokenizer.ApplyChatTemplate(messages), parseSpecialTokens: true);
-        return Generator.Generate(Model, Tokenizer, ids, options ?? GenerationDefaults, cancellation);
+        return Generator.Generate(Model, Tokenizer, ids, options ?? GenerationDefaults, cancellation, Decoding);
     }
 
     /// <summary>Answers a single message.</summary>
@@ -224,10 +225,20 @@ public sealed partial class LanguageModel : IDisposable
     /// <param name="tokens">Tokens to decode.</param>
     /// <param name="promptTokens">Tokens of the prompt before them.</param>
     public DecodeMeasurement MeasureDecode(int tokens = 64, int promptTokens = 16) =>
-        DecodeBenchmark.Measure(Model, promptTokens, tokens, MachineCeilings.Measure());
+        DecodeBenchmark.Measure(Model, promptTokens, tokens, MachineCeilings.Measure(), Decoding);
 
-    /// <summary>Frees the weights.</summary>
-    public void Dispose() => Model.Dispose();
+    /// <summary>Frees the weights; what <see cref="Compile"/> made frees its graphs alone.</summary>
+    public void Dispose()
+    {
+        if (Decoding is null)
+        {
+            Model.Dispose();
+        }
+        else
+        {
+            Decoding.Dispose();
+        }
+    }
 
     /// <summary>One line: shape and size.</summary>
     public override string ToString() => Model.ToString();

@@ -1,3 +1,4 @@
+using Toolkit.Graphs;
 using Toolkit.Layers;
 using Toolkit.Models;
 using TorchSharp;
@@ -11,15 +12,24 @@ public sealed class DecodeSession : IDisposable
 {
     private readonly CausalModel _model;
     private readonly DecodeState _state;
+    private readonly CompiledDecoder? _compiled;
+    private readonly RentedState? _rented;
     private readonly float[] _logits;
     private readonly List<int> _fed = [];
 
     /// <summary>Starts an empty sequence.</summary>
     /// <param name="model">The model; it stays the caller's.</param>
     /// <param name="capacity">The most tokens that will be fed.</param>
+    /// <param name="compiled">The model's compiled decode step, which tokens that come alone go through; null: everything runs as it is.</param>
     /// <exception cref="ArgumentOutOfRangeException">The capacity is not from 1 to the model's positions.</exception>
-    public DecodeSession(CausalModel model, int capacity)
+    /// <exception cref="ArgumentException">The compiled step is another model's.</exception>
+    public DecodeSession(CausalModel model, int capacity, CompiledDecoder? compiled = null)
     {
+        if (compiled is not null && !ReferenceEquals(compiled.Model, model))
+        {
+            throw new ArgumentException($"the compiled decode step is that of another model ({compiled.Model})", nameof(compiled));
+        }
+
         if (capacity < 1 || capacity > model.MaxPositions)
         {
             throw new ArgumentOutOfRangeException(nameof(capacity), $"A capacity of {capacity} tokens is not from 1 to the model's {model.MaxPositions} positions.");
@@ -27,14 +37,17 @@ public sealed class DecodeSession : IDisposable
 
         _model = model;
         _logits = new float[model.VocabularySize];
-        _state = model.NewState(1, capacity);
+        Capacity = capacity;
+        _compiled = compiled;
+        _rented = compiled?.Rent(1, capacity);
+        _state = _rented?.State ?? model.NewState(1, capacity);
     }
 
     /// <summary>Tokens fed so far.</summary>
     public int Length => _state.Length;
 
     /// <summary>Tokens that fit.</summary>
-    public int Capacity => _state.Capacity;
+    public int Capacity { get; }
 
     /// <summary>Bytes of the state.</summary>
     public long StateBytes => _state.Bytes;
@@ -82,8 +95,18 @@ public sealed class DecodeSession : IDisposable
         _fed.Clear();
     }
 
-    /// <summary>Frees the state.</summary>
-    public void Dispose() => _state.Dispose();
+    /// <summary>Frees the state, or gives it back.</summary>
+    public void Dispose()
+    {
+        if (_rented is null)
+        {
+            _state.Dispose();
+        }
+        else
+        {
+            _rented.Dispose();
+        }
+    }
 
     private void Forward(ReadOnlySpan<int> ids)
     {
@@ -96,7 +119,7 @@ public sealed class DecodeSession : IDisposable
         }
 
         var input = tensor(row, device: _model.Embedding.Weight.device); // (1, T)
-        var logits = _model.Forward(input, _state, lastOnly: true).to(ScalarType.Float32).cpu().contiguous(); // (1, 1, V)
+        var logits = (_compiled is not null && ids.Length == 1 ? _compiled.Step(input, _state) : _model.Forward(input, _state, lastOnly: true)).to(ScalarType.Float32).cpu().contiguous(); // (1, 1, V)
         logits.data<float>().CopyTo(_logits);
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Toolkit.Graphs;
 using Toolkit.Models;
 using Toolkit.Text;
 
@@ -16,14 +17,15 @@ public static class Generator
     /// </param>
     /// <param name="options">What to generate.</param>
     /// <param name="cancellation">Ends the sequence before the next token.</param>
+    /// <param name="compiled">The model's compiled decode step; null: every token runs as the model does it.</param>
     /// <returns>
     /// The tokens; the last one says in <see cref="GeneratedToken.Finish"/> why it is the last (a cancelled sequence has no such token).
     /// Where prompt and text fill all of the model's positions, the sequence ends with <see cref="FinishReason.ContextFull"/>.
     /// </returns>
     /// <exception cref="ArgumentException">The options are out of range, or the prompt leaves no position free, or holds a token that the model does not have.</exception>
     public static IEnumerable<GeneratedToken> Generate(
-        CausalModel model, Tokenizer tokenizer, string prompt, GenerationOptions options, CancellationToken cancellation = default) =>
-        Generate(model, tokenizer, PromptIds(model, tokenizer, prompt, options), options, cancellation);
+        CausalModel model, Tokenizer tokenizer, string prompt, GenerationOptions options, CancellationToken cancellation = default, CompiledDecoder? compiled = null) =>
+        Generate(model, tokenizer, PromptIds(model, tokenizer, prompt, options), options, cancellation, compiled);
 
     /// <summary>The same for a prompt that is encoded already: exactly these tokens are continued.</summary>
     /// <param name="model">The model.</param>
@@ -31,14 +33,15 @@ public static class Generator
     /// <param name="prompt">The tokens to continue, one at least.</param>
     /// <param name="options">What to generate.</param>
     /// <param name="cancellation">Ends the sequence before the next token.</param>
+    /// <param name="compiled">The model's compiled decode step; null: every token runs as the model does it.</param>
     /// <exception cref="ArgumentException">The options are out of range, or the prompt is empty, leaves no position free, or holds a token that the model does not have.</exception>
     public static IEnumerable<GeneratedToken> Generate(
-        CausalModel model, Tokenizer tokenizer, IReadOnlyList<int> prompt, GenerationOptions options, CancellationToken cancellation = default)
+        CausalModel model, Tokenizer tokenizer, IReadOnlyList<int> prompt, GenerationOptions options, CancellationToken cancellation = default, CompiledDecoder? compiled = null)
     {
         options.Validate();
         int[] ids = [.. prompt];
         Require(model, ids, options);
-        return Decode(model, tokenizer, ids, options, cancellation);
+        return Decode(model, tokenizer, ids, options, cancellation, compiled);
     }
 
     private static int[] PromptIds(CausalModel model, Tokenizer tokenizer, string prompt, GenerationOptions options)
@@ -77,13 +80,13 @@ public static class Generator
 
     // The loop holds no dispose scope and no gradient mode over a yield: both belong to a thread, and the caller may change threads.
     private static IEnumerable<GeneratedToken> Decode(
-        CausalModel model, Tokenizer tokenizer, int[] prompt, GenerationOptions options, CancellationToken cancellation)
+        CausalModel model, Tokenizer tokenizer, int[] prompt, GenerationOptions options, CancellationToken cancellation, CompiledDecoder? compiled)
     {
         var room = model.MaxPositions - prompt.Length;
         var most = Math.Min(options.MaxTokens, (options.MaxLength ?? int.MaxValue) - prompt.Length);
         var count = Math.Min(most, room);
         var atCount = most <= room ? FinishReason.MaxTokens : FinishReason.ContextFull;
-        using var session = new DecodeSession(model, prompt.Length + count - 1);
+        using var session = new DecodeSession(model, prompt.Length + count - 1, compiled);
         var choice = new TokenChoice(options.Sampling, Math.Min(model.VocabularySize, tokenizer.VocabularySize));
         var text = new TokenText(tokenizer, options.StopStrings);
         var context = new List<int>(prompt.Length + count);

@@ -28,4 +28,9 @@ public static class Compilation
     /// <inheritdoc cref="Compile{T, TResult}(nn.Module{T, TResult}, CompileOptions)"/>
     public static CompiledModule<T1, T2, T3, TResult> Compile<T1, T2, T3, TResult>(this nn.Module<T1, T2, T3, TResult> module, CompileOptions? options = null) =>
         new(module, options ?? new());
+
+    /// <summary>Compiles a model's decode step: see <see cref="CompiledDecoder"/>.</summary>
+    /// <param name="model">The model; it stays the caller's.</param>
+    /// <param name="options">How it is compiled.</param>
+    public static CompiledDecoder CompileDecoding(this Models.CausalModel model, CompileOptions? options = null) => new(model, options);
 }

@@ -53,6 +53,7 @@ public sealed partial class CompiledModule<T, TResult> : nn.Module<T, TResult>, 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        _isDisposed = true;
         if (disposing)
         {
             _cache.Dispose();

@@ -49,6 +49,7 @@ public sealed partial class CompiledModule<T1, T2, TResult> : nn.Module<T1, T2, 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        _isDisposed = true;
         if (disposing)
         {
             _cache.Dispose();

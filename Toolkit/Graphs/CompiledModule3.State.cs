@@ -7,6 +7,9 @@ namespace Toolkit.Graphs;
 /// <content>Parameters, buffers, modes and devices are those of the module, under the same names: optimizers and checkpoints see no difference.</content>
 public sealed partial class CompiledModule<T1, T2, T3, TResult>
 {
+    // What TorchSharp frees with a module is what the module names: the parameters stay their owner's.
+    private bool _isDisposed;
+
     /// <inheritdoc/>
     public override bool training => Module.training;
 
@@ -27,28 +30,28 @@ public sealed partial class CompiledModule<T1, T2, T3, TResult>
     }
 
     /// <inheritdoc/>
-    public override IEnumerable<(string name, Parameter parameter)> named_parameters(bool recurse = true) => Module.named_parameters(recurse);
+    public override IEnumerable<(string name, Parameter parameter)> named_parameters(bool recurse = true) => _isDisposed ? [] : Module.named_parameters(recurse);
 
     /// <inheritdoc/>
-    public override IEnumerable<Parameter> parameters(bool recurse = true) => Module.parameters(recurse);
+    public override IEnumerable<Parameter> parameters(bool recurse = true) => _isDisposed ? [] : Module.parameters(recurse);
 
     /// <inheritdoc/>
-    public override IEnumerable<(string name, Tensor buffer)> named_buffers(bool recurse = true, bool include_nonpersistent = true) => Module.named_buffers(recurse, include_nonpersistent);
+    public override IEnumerable<(string name, Tensor buffer)> named_buffers(bool recurse = true, bool include_nonpersistent = true) => _isDisposed ? [] : Module.named_buffers(recurse, include_nonpersistent);
 
     /// <inheritdoc/>
-    public override IEnumerable<Tensor> buffers(bool recurse = true, bool include_nonpersistent = true) => Module.buffers(recurse, include_nonpersistent);
+    public override IEnumerable<Tensor> buffers(bool recurse = true, bool include_nonpersistent = true) => _isDisposed ? [] : Module.buffers(recurse, include_nonpersistent);
 
     /// <inheritdoc/>
-    public override IEnumerable<(string name, nn.Module module)> named_children() => Module.named_children();
+    public override IEnumerable<(string name, nn.Module module)> named_children() => _isDisposed ? [] : Module.named_children();
 
     /// <inheritdoc/>
-    public override IEnumerable<nn.Module> children() => Module.children();
+    public override IEnumerable<nn.Module> children() => _isDisposed ? [] : Module.children();
 
     /// <inheritdoc/>
-    public override IEnumerable<(string name, nn.Module module)> named_modules() => Module.named_modules();
+    public override IEnumerable<(string name, nn.Module module)> named_modules() => _isDisposed ? [] : Module.named_modules();
 
     /// <inheritdoc/>
-    public override IEnumerable<nn.Module> modules() => Module.modules();
+    public override IEnumerable<nn.Module> modules() => _isDisposed ? [] : Module.modules();
 
     /// <inheritdoc/>
     public override Dictionary<string, Tensor> state_dict(Dictionary<string, Tensor>? destination = null, string? prefix = null) => Module.state_dict(destination, prefix);

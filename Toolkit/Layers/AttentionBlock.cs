@@ -61,10 +61,10 @@ public sealed class AttentionBlock : nn.Module
 
         if (context.Cache is { } cache)
         {
-            (k, v) = cache.Append(_layer, k, v);
+            (k, v) = context.Position is { } position ? cache.Put(_layer, k, v, position, context.Length) : cache.Append(_layer, k, v);
         }
 
-        if (time == 1 && _options.Window is { } window && k.shape[1] > window)
+        if (time == 1 && context.Position is null && _options.Window is { } window && k.shape[1] > window)
         {
             (k, v) = (k.narrow(1, k.shape[1] - window, window), v.narrow(1, v.shape[1] - window, window));
         }

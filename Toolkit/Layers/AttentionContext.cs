@@ -39,6 +39,20 @@ public sealed class AttentionContext
         Positions = Counts.narrow(1, Start, Time);
     }
 
+    /// <summary>
+    /// The context of one token of each sequence whose position is data, not a number of the program: the operations are the same at every position, so that a graph of them serves all.
+    /// What is not written yet is masked, and so is nothing but time.
+    /// </summary>
+    /// <param name="ids">(B, 1) of int64.</param>
+    /// <param name="position">(1) of int64: where the tokens stand; less than <paramref name="span"/>.</param>
+    /// <param name="span">How many of the cache's positions are looked at, from the first on.</param>
+    /// <param name="cache">Keys and values of the positions before, and room for this one.</param>
+    public AttentionContext(Tensor ids, Tensor position, long span, KvCache cache)
+    {
+        (Time, Start, Cache, _device, Position) = (1, span - 1, cache, ids.device, position);
+        Positions = position.view(1, 1).expand(ids.shape[0], 1);
+    }
+
     /// <summary>T: tokens of this call.</summary>
     public long Time { get; }
 
@@ -53,6 +67,9 @@ public sealed class AttentionContext
 
     /// <summary>(B, T) of int64: the position of every token in its own sequence; null where it is the same for all: from <see cref="Start"/> on.</summary>
     public Tensor? Positions { get; }
+
+    /// <summary>(1) of int64: the position of the one token of this call where it is data; null where <see cref="Start"/> tells it.</summary>
+    public Tensor? Position { get; }
 
     /// <summary>Cosines of the tokens' angles, where positions are rotary.</summary>
     public Tensor? Cos { get; private set; }
@@ -93,7 +110,7 @@ public sealed class AttentionContext
     public Tensor? Mask(long? window, long keys)
     {
         var width = window is { } w && w < Length ? w : Length;
-        if (_seen is null && Bias is null && (width == Length || Time == 1))
+        if (_seen is null && Position is null && Bias is null && (width == Length || Time == 1))
         {
             return null;
         }
@@ -108,6 +125,11 @@ public sealed class AttentionContext
 
     private Tensor Build(long width)
     {
+        if (Position is not null)
+        {
+            return BuildAt(Position, width);
+        }
+
         if (_seen is null && Time == 1 && width == Length)
         {
             return Bias!;
@@ -120,6 +142,21 @@ public sealed class AttentionContext
             visible = visible.logical_and(_seen.view(-1, 1, 1, Length).logical_or(self)); // (B, 1, T, S)
         }
 
+        return Bias is null ? visible : Bias.masked_fill(visible.logical_not(), Ops.Scalars.MinusInfinity);
+    }
+
+    /// <summary>(1, 1, 1, S): what one token sees of the positions up to its own.</summary>
+    private Tensor BuildAt(Tensor position, long width)
+    {
+        var all = arange(Length, ScalarType.Int64, _device); // (S)
+        var visible = all.le(position);
+        if (width < Length)
+        {
+            using var window = width.ToScalar();
+            visible = visible.logical_and(all.gt(position.sub(window)));
+        }
+
+        visible = visible.view(1, 1, 1, Length);
         return Bias is null ? visible : Bias.masked_fill(visible.logical_not(), Ops.Scalars.MinusInfinity);
     }
 }

@@ -42,6 +42,22 @@ public sealed class KvCache : DecodeState
         return (_keys[layer].narrow(1, 0, Length + time), _values[layer].narrow(1, 0, Length + time));
     }
 
+    /// <summary>
+    /// Writes one layer's keys and values of one position (B, 1, Hkv, D) where a tensor says, and returns the first <paramref name="span"/> positions, (B, span, Hkv, D), of which those
+    /// behind that position mean nothing.
+    /// </summary>
+    /// <param name="layer">The layer.</param>
+    /// <param name="k">Keys.</param>
+    /// <param name="v">Values.</param>
+    /// <param name="position">(1) of int64, less than <paramref name="span"/>.</param>
+    /// <param name="span">Positions that are returned.</param>
+    public (Tensor Keys, Tensor Values) Put(int layer, Tensor k, Tensor v, Tensor position, long span)
+    {
+        _keys[layer].index_copy_(1, position, k);
+        _values[layer].index_copy_(1, position, v);
+        return (_keys[layer].narrow(1, 0, span), _values[layer].narrow(1, 0, span));
+    }
+
     /// <summary>Nothing: positions behind <see cref="DecodeState.Length"/> are never read.</summary>
     protected override void Clear()
     {

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Numerics.Tensors;
 using Toolkit.Decoding;
 using Toolkit.Evaluation;
+using Toolkit.Graphs;
 using Toolkit.Models;
 
 namespace Toolkit.Measurement;
@@ -14,8 +15,9 @@ public static class DecodeBenchmark
     /// <param name="promptTokens">Tokens of the prompt, at least 1.</param>
     /// <param name="tokens">Tokens to decode, at least 1.</param>
     /// <param name="ceiling">The machine's ceilings, from <see cref="MachineCeilings"/>.</param>
+    /// <param name="compiled">The model's compiled decode step; null: as the model does it. All its graphs are made before the clock runs.</param>
     /// <exception cref="ArgumentOutOfRangeException">A count is below 1, or prompt and tokens do not fit the model's positions.</exception>
-    public static DecodeMeasurement Measure(CausalModel model, int promptTokens, int tokens, MachineCeiling ceiling)
+    public static DecodeMeasurement Measure(CausalModel model, int promptTokens, int tokens, MachineCeiling ceiling, CompiledDecoder? compiled = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(promptTokens, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(tokens, 1);
@@ -25,7 +27,7 @@ public static class DecodeBenchmark
                 nameof(tokens), $"A prompt of {promptTokens} and {tokens} decoded tokens do not fit the model's {model.MaxPositions} positions.");
         }
 
-        using var session = new DecodeSession(model, promptTokens + tokens);
+        using var session = new DecodeSession(model, promptTokens + tokens, compiled);
         var prompt = new int[promptTokens];
         for (var i = 0; i < promptTokens; i++)
         {
@@ -33,7 +35,7 @@ public static class DecodeBenchmark
             prompt[i] = (int)(i * 7919L % model.VocabularySize);
         }
 
-        Run(session, prompt, Math.Min(tokens, 4));
+        Run(session, prompt, compiled is null ? Math.Min(tokens, 4) : tokens);
         session.Reset();
         var (prefill, decode) = Run(session, prompt, tokens);
         var memory = new MemoryUse(model.ParameterBytes, KeyValueCache: session.StateBytes);

@@ -121,6 +121,25 @@ public abstract class CausalModel : nn.Module<Tensor, Tensor>
         return Logits(lastOnly && ids.shape[1] > 1 ? hidden.narrow(1, ids.shape[1] - 1, 1) : hidden).MoveToOuterDisposeScope();
     }
 
+    /// <summary>
+    /// Logits of one more token of each sequence, at a position that is data: the operations are the same at every position, which lets them be captured once. The state's length is neither
+    /// looked at nor counted: see <see cref="DecodeState.Advance"/>.
+    /// </summary>
+    /// <param name="ids">(B, 1) of int64.</param>
+    /// <param name="position">(1) of int64: positions in the state before these; less than <paramref name="span"/>.</param>
+    /// <param name="state">The positions before; this one is written.</param>
+    /// <param name="span">How many positions of the state are looked at.</param>
+    /// <returns>(B, 1, V).</returns>
+    public Tensor ForwardAt(Tensor ids, Tensor position, DecodeState state, int span)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        return Logits(HiddenAt(ids, position, state, span)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Whether <see cref="ForwardAt"/> computes what <see cref="Forward(Tensor, DecodeState?, bool)"/> does for a token behind so many, when it looks at so many positions.</summary>
+    public virtual bool CanForwardAt(int length, int span) => true;
+
     /// <summary>Mean cross-entropy, in nats a token, of the targets: what training minimises.</summary>
     /// <param name="ids">(B, T) of int64.</param>
     /// <param name="targets">(B, T) of int64: the token after each.</param>
@@ -145,6 +164,9 @@ public abstract class CausalModel : nn.Module<Tensor, Tensor>
 
     /// <summary>(B, T) of int64 to what the head reads, (B, T, width); with a state, behind its positions.</summary>
     protected abstract Tensor Hidden(Tensor ids, Tensor? mask, DecodeState? state);
+
+    /// <summary>The same for one token of each sequence, (B, 1), at a position that is data.</summary>
+    protected abstract Tensor HiddenAt(Tensor ids, Tensor position, DecodeState state, int span);
 
     /// <summary>The state as this model's kind.</summary>
     /// <exception cref="ArgumentException">It is another model's.</exception>

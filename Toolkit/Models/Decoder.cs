@@ -207,6 +207,13 @@ public sealed class Decoder : CausalModel
     /// <inheritdoc/>
     protected override Tensor Hidden(Tensor ids, Tensor? mask, DecodeState? state) => _body.Forward(ids, mask, Own<KvCache>(state));
 
+    /// <inheritdoc/>
+    protected override Tensor HiddenAt(Tensor ids, Tensor position, DecodeState state, int span) => _body.ForwardAt(ids, position, Own<KvCache>(state)!, span);
+
+    /// <summary>Where frequencies depend on the length of the sequence, those of the longer span would be others.</summary>
+    public override bool CanForwardAt(int length, int span) =>
+        Config.RotaryScaling is not { } scaling || scaling.FrequencyLength(length + 1) == scaling.FrequencyLength(span);
+
     /// <summary>Children have the names of the family: the constructor registers them.</summary>
     protected override void RegisterComponents()
     {

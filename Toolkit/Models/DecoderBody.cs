@@ -72,6 +72,16 @@ internal sealed class DecoderBody : nn.Module
     {
         var context = new AttentionContext(ids, seen, cache);
         RequireSameFrequencies(context);
+        var x = Forward(ids, context);
+        cache?.Advance(ids.shape[1]);
+        return x;
+    }
+
+    /// <summary>The same for one token of each sequence, (B, 1), at a position that is data; the cache's length is the caller's to count.</summary>
+    public Tensor ForwardAt(Tensor ids, Tensor position, KvCache cache, int span) => Forward(ids, new AttentionContext(ids, position, span, cache));
+
+    private Tensor Forward(Tensor ids, AttentionContext context)
+    {
         var x = Embed(ids, context); // (B, T, width)
         if (_rotary is not null)
         {
@@ -89,7 +99,6 @@ internal sealed class DecoderBody : nn.Module
             x = block.Forward(x, context);
         }
 
-        cache?.Advance(ids.shape[1]);
         x = FinalNorm is null ? x : FinalNorm.forward(x);
         return ProjectOut is null ? x : ProjectOut.forward(x);
     }

@@ -115,6 +115,9 @@ public abstract class RecurrentModel : CausalModel
         return hidden;
     }
 
+    /// <inheritdoc/>
+    protected sealed override Tensor HiddenAt(Tensor ids, Tensor position, DecodeState state, int span) => Hidden(ids, null, Own<RecurrentState>(state));
+
     /// <summary>The hidden states that the head reads.</summary>
     /// <param name="ids">(B, T) of int64.</param>
     /// <param name="tokens">One for a token and zero for padding, (B, T, 1) of the embedding's type; null where nothing is padded.</param>

@@ -11,6 +11,10 @@ return args switch
     ["kernel", ..] => KernelBenchmark.Run(),
     ["cpu-graphs", .. var only] => CpuBackendBenchmark.Run(only),
     ["graphs-guards", ..] => GuardBenchmark.Run(),
+    ["graphs-decode", .. var only] => DecodeBenchmarks.Run(only),
+    ["artifacts", .. var only] => ArtifactBenchmark.Run(only),
+    ["artifact-load", var path] => ArtifactBenchmark.Load(path),
+    ["graphs-training", .. var only] => TrainingGraphBenchmark.Run(only),
     ["gguf", ..] => GgufBenchmark.Run(),
     ["references", var folder] => ReferenceBenchmark.Run(folder),
     ["tokenizer", var path, .. var tokenizers] => TokenizerBenchmark.Run(path, tokenizers),
@@ -19,6 +23,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("benchmarks: training-step | kernel | cpu-graphs [row…] | graphs-guards | gguf | references <folder> | tokenizer <text.gz> [tokenizer…]");
+    Console.Error.WriteLine("benchmarks: training-step | kernel | cpu-graphs [row…] | graphs-training [row…] | graphs-guards | graphs-decode [row…] | artifacts [row…] | gguf | references <folder> | tokenizer <text.gz> [tokenizer…]");
     return 2;
 }

@@ -42,6 +42,7 @@ internal sealed class CallCache : IDisposable
     {
         lock (_lock)
         {
+            RequireWhole();
             ArtifactSaver.Save(path, _module, _graphs, _options.Cpu, options ?? new());
         }
     }
@@ -51,6 +52,7 @@ internal sealed class CallCache : IDisposable
     {
         lock (_lock)
         {
+            RequireWhole();
             var choice = ArtifactChoice.Of(_module, _graphs)[^1];
             var inputs = choice.Captured.Inputs;
             var fresh = new List<Tensor>();
@@ -176,6 +178,15 @@ internal sealed class CallCache : IDisposable
 
         result = null;
         return false;
+    }
+
+    /// <summary>What ends early has no graph that could be written.</summary>
+    private void RequireWhole()
+    {
+        if (_graphs.Length == 0 && _breaks.Length > 0)
+        {
+            throw new CompiledArtifactException($"the module cannot be captured whole: {_breaks[^1].Break}");
+        }
     }
 
     private object? Capture(object?[] arguments, Specialization? first)

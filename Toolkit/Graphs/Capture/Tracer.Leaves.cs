@@ -19,6 +19,11 @@ internal sealed partial class Tracer
             return run();
         }
 
+        if (method.DeclaringType == typeof(Ops.CpuKernel))
+        {
+            return false; // loops over memory cannot be followed: the engine's operations take their plain definitions
+        }
+
         Materialise(arguments);
         if ((TorchSharpApi.Break(method, arguments) ?? Unknown(self, arguments)) is var (reason, advice) && !IsHandleForTorchSharp(method))
         {

@@ -153,8 +153,7 @@ internal sealed partial class Tracer : Observer, IDisposable
 
         if (type.Assembly == typeof(Tracer).Assembly)
         {
-            return type == typeof(Interruption) ? CallKind.Native
-                : method.IsDefined(typeof(Ops.GraphOperatorAttribute), false) ? CallKind.Leaf
+            return method.IsDefined(typeof(Ops.GraphOperatorAttribute), false) || (type == typeof(Ops.CpuKernel) && method.Name == nameof(Ops.CpuKernel.Fits)) ? CallKind.Leaf
                 : type.Namespace?.StartsWith("Toolkit.Graphs", StringComparison.Ordinal) == true && !TorchSharpApi.IsModule(type) ? CallKind.Native
                 : base.Decide(method);
         }

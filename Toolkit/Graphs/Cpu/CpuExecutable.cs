@@ -71,6 +71,9 @@ public sealed class CpuExecutable : IExecutable
     /// <summary>Bytes that the intermediates would take side by side.</summary>
     public long IntermediateBytes => _current.Plan.IntermediateBytes;
 
+    /// <summary>Most bytes that a run holds beside its inputs: intermediates and outputs.</summary>
+    public long PeakBytes => _current.Plan.PeakBytes;
+
     /// <summary>Where the machine code of the program that ran last came from.</summary>
     public KernelOrigin KernelOrigin => _current.Origin;
 
@@ -170,14 +173,30 @@ public sealed class CpuExecutable : IExecutable
             }
 
             var outputs = new Tensor[_results.Length];
+            var (program, handed) = (_current, _current.Plan.Handed);
             for (var i = 0; i < outputs.Length; i++)
             {
-                outputs[i] = Tensor.UnsafeCreateTensor(LibTorchCalls.Empty(_results[i].Sizes, _results[i].Strides, _results[i].Type));
-                _outputs[i] = LibTorchCalls.Address(outputs[i].Handle);
-                LargePages.Want(_outputs[i], _resultBytes[i]);
+                if (handed[i] is null)
+                {
+                    outputs[i] = Tensor.UnsafeCreateTensor(LibTorchCalls.Empty(_results[i].Sizes, _results[i].Strides, _results[i].Type));
+                    _outputs[i] = LibTorchCalls.Address(outputs[i].Handle);
+                    LargePages.Want(_outputs[i], _resultBytes[i]);
+                }
             }
 
-            _current.Run(_inputs, _outputs, times);
+            try
+            {
+                program.Run(_inputs, _outputs, times);
+                for (var i = 0; i < outputs.Length; i++)
+                {
+                    outputs[i] ??= program.Take(handed[i]!);
+                }
+            }
+            finally
+            {
+                program.Release();
+            }
+
             Return(inputs, copies);
             foreach (var input in inputs)
             {

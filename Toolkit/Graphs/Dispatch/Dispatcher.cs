@@ -104,6 +104,18 @@ internal sealed unsafe class Dispatcher
         return new Pausing(this, listener);
     }
 
+    /// <summary>
+    /// Lets libtorch do without oneDNN until the result is disposed of: a layer of an LSTM is a product and some sums then, and not one operator that keeps for its backward pass what it alone
+    /// knows.
+    /// </summary>
+    public IDisposable WithoutOneDnn()
+    {
+        var context = Symbols.Context;
+        var before = Symbols.IsOneDnnOn(context);
+        Symbols.SetOneDnn(context, 0);
+        return new OneDnn(Symbols, before);
+    }
+
     /// <summary>Turns the key on for a thread that has no listener, as autograd does for its threads.</summary>
     internal void SetKey(bool on) => Symbols.SetIncluded(Key, on ? (byte)1 : (byte)0);
 
@@ -169,6 +181,11 @@ internal sealed unsafe class Dispatcher
             dispatcher.Symbols.SetIncluded(dispatcher.Key, 0);
             _listener = null;
         }
+    }
+
+    private sealed class OneDnn(DispatcherSymbols symbols, byte before) : IDisposable
+    {
+        public void Dispose() => symbols.SetOneDnn(symbols.Context, before);
     }
 
     private sealed class Pausing(Dispatcher dispatcher, IDispatchListener? listener) : IDisposable

@@ -40,6 +40,9 @@ internal sealed unsafe class DispatcherSymbols
         "aoti_torch_get_device_type",
         "aoti_torch_get_device_index",
         "FLAGS_caffe2_log_level",
+        "_ZN2at13globalContextEv",
+        "_ZNK2at7Context17userEnabledMkldnnEv",
+        "_ZN2at7Context20setUserEnabledMkldnnEb",
     ];
 
     private readonly nint[] _addresses;
@@ -123,6 +126,15 @@ internal sealed unsafe class DispatcherSymbols
 
     /// <summary>How grave a message must be for libtorch to write it to the error stream.</summary>
     public int* LogLevel => (int*)At(28);
+
+    /// <summary>libtorch's settings.</summary>
+    public nint Context => ((delegate* unmanaged<nint>)At(29))();
+
+    /// <summary>Whether oneDNN is used, by libtorch's settings.</summary>
+    public delegate* unmanaged<nint, byte> IsOneDnnOn => (delegate* unmanaged<nint, byte>)At(30);
+
+    /// <summary>Turns the use of oneDNN on or off in libtorch's settings.</summary>
+    public delegate* unmanaged<nint, byte, void> SetOneDnn => (delegate* unmanaged<nint, byte, void>)At(31);
 
     /// <summary>Makes a list of two, three or four booleans that lie in the bytes of a number.</summary>
     public delegate* unmanaged<BoxedValue*, uint, void> NewFlagList(int count) => (delegate* unmanaged<BoxedValue*, uint, void>)At(7 + count);

@@ -90,6 +90,7 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
         Tensor[] wanted = [.. arguments.Where(argument => argument.requires_grad), .. held.Select(entry => entry.Tensor).Where(tensor => tensor.requires_grad)];
         using var enabled = enable_grad();
         using var interpreter = new GraphInterpreter(graph);
+        using var plain = held.Count > 0 ? dispatcher.WithoutOneDnn() : null;
         var before = Before(arguments);
         var recording = DispatcherRecorder.Record(
             dispatcher,

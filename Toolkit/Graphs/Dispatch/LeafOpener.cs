@@ -29,6 +29,7 @@ public sealed class LeafOpener
         Exception? own = null;
         try
         {
+            using var plain = _dispatcher.WithoutOneDnn();
             using var recording = DispatcherRecorder.Record(
                 _dispatcher,
                 _ =>

@@ -134,6 +134,11 @@ internal sealed unsafe class RecordingSession : IDispatchListener, IDisposable
             throw new GraphException($"{op.Name} ran on another thread than the recording");
         }
 
+        if (op.Name.StartsWith("aten::mkldnn_rnn", StringComparison.Ordinal))
+        {
+            throw new GraphException($"{op.Name} keeps what it alone knows");
+        }
+
         if (op.Name is "aten::set_.source_Tensor" or "aten::set_.source_Storage" or "aten::set_.source_Storage_storage_offset" or "aten::set_" or "aten::resize_" or "aten::resize_as_" or "aten::set_data")
         {
             throw new GraphException($"{op.Name} gives a tensor other memory, which a graph cannot say");

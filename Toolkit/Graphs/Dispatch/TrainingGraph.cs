@@ -44,6 +44,7 @@ internal sealed class TrainingGraph : IExecutable
     public string? WhyNot { get; private set; }
 
     /// <inheritdoc/>
+    /// <exception cref="GraphException">An earlier backward pass failed.</exception>
     public Tensor[] Run(ReadOnlySpan<Tensor> inputs)
     {
         if (!is_grad_enabled())
@@ -61,6 +62,7 @@ internal sealed class TrainingGraph : IExecutable
             if (_variant is { Failure: { } failure })
             {
                 Drop($"a backward pass failed: {failure}");
+                throw new GraphException($"the compiled backward pass failed, so its gradients are not numbers: {failure}; further calls run operation by operation");
             }
         }
 
@@ -121,7 +123,6 @@ internal sealed class TrainingGraph : IExecutable
         }
         catch (Exception problem) when (problem is not OutOfMemoryException)
         {
-            if (Environment.GetEnvironmentVariable("TKD") is not null) { File.AppendAllText("/tmp/tkd.txt", problem + "\n\n"); }
             // Whatever the call itself throws, it throws again when it runs operation by operation.
             Drop(problem.Message.Split('\n')[0]);
         }

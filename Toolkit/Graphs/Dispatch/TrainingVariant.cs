@@ -12,7 +12,6 @@ internal sealed class TrainingVariant : IDisposable
     private readonly Tensor?[] _constants;
     private readonly int[] _sources;
     private readonly int[][] _seedsOf;
-    private readonly int[] _ranks;
     private readonly bool[] _isSeeded;
     private List<Tensor?> _returned = [];
 
@@ -28,7 +27,6 @@ internal sealed class TrainingVariant : IDisposable
         _forward = backEnd(Partition.Forward);
         _backward = backEnd(Partition.Backward);
         _sources = [.. Joint.Sources.Distinct()];
-        _ranks = [.. _sources.Select(source => Joint.Graph.Inputs[source].Type.Shape.Count)];
         _seedsOf = SeedsOf(Partition.Backward, Joint.Seeded.Length);
         _isSeeded = [.. Enumerable.Range(0, Joint.Outputs).Select(i => Joint.Seeded.Contains(i))];
         var others = Joint.Graph.Inputs.Skip(Joint.Arguments).Take(Joint.Others).ToArray();
@@ -100,8 +98,8 @@ internal sealed class TrainingVariant : IDisposable
     }
 
     /// <summary>
-    /// Backward graph; never throws, for an exception that left here would end the process. Where it fails it returns gradients of a shape that autograd refuses, so that the exception is
-    /// libtorch's own and arrives where backward() was called.
+    /// Backward graph; never throws, for an exception that left here would end the process (and so would one of libtorch's own, which autograd.grad does not catch). Where it fails the
+    /// gradients are not numbers, and the next call throws.
     /// </summary>
     /// <param name="saved">What was kept.</param>
     /// <param name="gradients">Of the outputs; those that are not used are none.</param>
@@ -131,7 +129,7 @@ internal sealed class TrainingVariant : IDisposable
         catch (Exception problem)
         {
             Failure = problem.Message.Split('\n')[0];
-            result = [null, .. _ranks.Select(rank => (Tensor?)Refused(rank))];
+            result = [null, .. _sources.Select(source => (Tensor?)NotANumber(Joint.Graph.Inputs[source].Type))];
         }
 
         foreach (var gradient in gradients)
@@ -173,8 +171,7 @@ internal sealed class TrainingVariant : IDisposable
 
     private static Tensor Zeros(TensorType type) => zeros(type.Shape.ToArray(), type.DType, new Device(type.Device));
 
-    /// <summary>No shape of one rank more can be made of one of a lower; a gradient of a scalar is not a number instead.</summary>
-    private static Tensor Refused(int rank) => (rank > 0 ? zeros([]) : full([], double.NaN)).DetachFromDisposeScope();
+    private static Tensor NotANumber(TensorType type) => full(type.Shape.ToArray(), double.NaN, type.DType, new Device(type.Device)).DetachFromDisposeScope();
 
     /// <summary>The seeds that each gradient depends on.</summary>
     private static int[][] SeedsOf(Graph backward, int seeds)

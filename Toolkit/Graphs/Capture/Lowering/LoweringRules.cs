@@ -79,7 +79,7 @@ internal static class LoweringRules
         "Tensor.outer(Tensor) => outer(@, $0)",
         "Tensor.addmm(Tensor,Tensor,float,float) => addmm(@, $0, $1, $2, $3)",
         "Tensor.addmv(Tensor,Tensor,float,float) => addmv(@, $0, $1, $2, $3)",
-        "Tensor.baddbmm(Tensor,Tensor,float,float) => baddbmm(@, $0, $1, $2, $3)",
+        "Tensor.baddbmm(Tensor,Tensor,float,float) => baddbmm($1, @, $0, $2, $3)",
         "torch.einsum(string,Tensor[]) => einsum($0, $1)",
         "functional.linear(Tensor,Tensor,Tensor) => linear($0, $1, $2)",
 

@@ -26,7 +26,8 @@ internal static class LoweringTable
             return Operators.Find(rule.Operator) is { } op ? rule.Apply(call, op) : null;
         }
 
-        if (key.IndexOf("_(", StringComparison.Ordinal) is > 0 and var end && _rules.TryGetValue(key.Remove(end, 1), out var functional))
+        // TorchSharp's hardtanh_ does not do what hardtanh does: the call stays.
+        if (!key.StartsWith("Tensor.hardtanh_(", StringComparison.Ordinal) && key.IndexOf("_(", StringComparison.Ordinal) is > 0 and var end && _rules.TryGetValue(key.Remove(end, 1), out var functional))
         {
             return Operators.Find(InPlace(functional.Operator)) is { } op ? functional.Apply(call, op) : null;
         }

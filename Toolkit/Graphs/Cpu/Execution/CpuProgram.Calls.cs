@@ -52,7 +52,7 @@ internal sealed unsafe partial class CpuProgram
             result = LibTorchCalls.Relaid(result, output.Sizes, output.Strides, output.DType);
         }
 
-        _made.Add(result);
+        _made.Add((output.Buffer.Slot, result));
         Place(output.Buffer, LibTorchCalls.Address(result));
     }
 
@@ -78,7 +78,7 @@ internal sealed unsafe partial class CpuProgram
                 address = LibTorchCalls.Address(result.Handle);
             }
 
-            _kept.Add(result.DetachFromDisposeScope());
+            _kept.Add((fallback.Outputs[i].Slot, result.DetachFromDisposeScope()));
             Place(fallback.Outputs[i], address);
         }
     }
@@ -105,15 +105,29 @@ internal sealed unsafe partial class CpuProgram
         return view.At(_addresses[layout.Buffer.Slot]);
     }
 
-    /// <summary>Frees what calls of this run made.</summary>
-    private void Release()
+    /// <summary>The tensor that a call of this run made, for the caller to keep.</summary>
+    public Tensor Take(KernelBuffer buffer)
     {
-        foreach (var tensor in _kept)
+        if (_made.FindIndex(entry => entry.Slot == buffer.Slot) is >= 0 and var place)
+        {
+            var handle = _made[place].Tensor;
+            _made.RemoveAt(place);
+            return Tensor.UnsafeCreateTensor(handle);
+        }
+
+        // A handle of the caller's own: the other goes with the run.
+        return _kept.Find(entry => entry.Slot == buffer.Slot).Tensor.alias();
+    }
+
+    /// <summary>Frees what calls of this run made.</summary>
+    public void Release()
+    {
+        foreach (var (_, tensor) in _kept)
         {
             tensor.Dispose();
         }
 
-        foreach (var tensor in _made)
+        foreach (var (_, tensor) in _made)
         {
             LibTorchCalls.Delete(tensor);
         }

@@ -17,8 +17,8 @@ internal sealed unsafe partial class CpuProgram : IDisposable
     private readonly long[] _counts;
     private readonly KernelBuffer[] _given;
     private readonly int[] _numbers; // of the kernels, in the file
-    private readonly List<Tensor> _kept = []; // of this run, by TorchSharp
-    private readonly List<nint> _made = []; // likewise, by libtorch
+    private readonly List<(int Slot, Tensor Tensor)> _kept = []; // of this run, by TorchSharp
+    private readonly List<(int Slot, nint Tensor)> _made = []; // likewise, by libtorch
 
     /// <summary>Compiles a plan.</summary>
     /// <param name="plan">The plan.</param>
@@ -77,7 +77,7 @@ internal sealed unsafe partial class CpuProgram : IDisposable
     /// <summary>Watches whether the machine code is still loaded.</summary>
     public WeakReference WatchCode() => _kernels.Watch();
 
-    /// <summary>Runs it.</summary>
+    /// <summary>Runs it. <see cref="Release"/> has to follow.</summary>
     /// <param name="inputs">The tensors, laid out as planned.</param>
     /// <param name="outputs">Addresses of the memory for the outputs.</param>
     /// <param name="times">Where to add the time of each kernel; null for no measurement.</param>
@@ -88,32 +88,25 @@ internal sealed unsafe partial class CpuProgram : IDisposable
             Place(buffer, buffer.Kind == BufferKind.Input ? inputs[buffer.Index] : outputs[buffer.Index]);
         }
 
-        try
+        for (var i = 0; i < _runs.Length; i++)
         {
-            for (var i = 0; i < _runs.Length; i++)
+            _counts[i]++;
+            if (_plan.Segments[i].Call is { } call)
             {
-                _counts[i]++;
-                if (_plan.Segments[i].Call is { } call)
-                {
-                    Call(call);
-                }
-                else if (times is not null)
-                {
-                    Measure(i, times);
-                }
-                else if (_runs[i].IsParallel)
-                {
-                    Region.Run((RegionData*)_runs[i].Region, _threads);
-                }
-                else
-                {
-                    Region.RunHere((RegionData*)_runs[i].Region);
-                }
+                Call(call);
             }
-        }
-        finally
-        {
-            Release();
+            else if (times is not null)
+            {
+                Measure(i, times);
+            }
+            else if (_runs[i].IsParallel)
+            {
+                Region.Run((RegionData*)_runs[i].Region, _threads);
+            }
+            else
+            {
+                Region.RunHere((RegionData*)_runs[i].Region);
+            }
         }
 
         GC.KeepAlive(_kernels);
@@ -192,7 +185,7 @@ internal sealed unsafe partial class CpuProgram : IDisposable
             }
         }
 
-        return new() { Region = (nint)region, IsParallel = _threads > 1 && total > 15_000 };
+        return new() { Region = (nint)region, IsParallel = _threads > 1 && total > 30_000 };
     }
 
     /// <summary>Every kernel by itself, with the time that it takes.</summary>

@@ -74,7 +74,7 @@ internal static unsafe class Region
         for (var i = 0; Volatile.Read(ref counter->Done) < pieces; i++)
         {
             // Whoever works for longer than some microseconds may have lost its core to somebody else.
-            if (i < 2000)
+            if (i < 300)
             {
                 Thread.SpinWait(1);
             }

@@ -15,8 +15,14 @@ internal sealed class Plan
     /// <summary>Bytes that the intermediates would take side by side.</summary>
     public required long IntermediateBytes { get; init; }
 
+    /// <summary>Most bytes that a run holds beside its inputs: the arena, what calls that leave our code return, which stays until the end, and the outputs.</summary>
+    public long PeakBytes => ArenaBytes + Buffers.Where(buffer => buffer.Kind == BufferKind.Result || (buffer.Kind == BufferKind.Output && Handed[buffer.Index] is null)).Sum(buffer => buffer.Bytes);
+
     /// <summary>Copies that layouts made necessary.</summary>
     public required IReadOnlyList<string> Copies { get; init; }
+
+    /// <summary>For each output the memory that is returned as it is, because a call of the graph made it; null where kernels write the output.</summary>
+    public required KernelBuffer?[] Handed { get; init; }
 
     /// <summary>Cells to look at after a run, and what to say where one is set.</summary>
     public required IReadOnlyList<(KernelBuffer Cell, string Message)> Checks { get; init; }

@@ -15,7 +15,9 @@ internal sealed partial class Planner
     private int _arenas;
     private int _results;
 
-    private Planner(Graph graph, int width) => (_graph, _width) = (graph, width);
+    private readonly KernelBuffer?[] _handed;
+
+    private Planner(Graph graph, int width) => (_graph, _width, _handed) = (graph, width, new KernelBuffer?[graph.Outputs.Length]);
 
     /// <summary>The plan of a graph.</summary>
     /// <param name="graph">With fused nodes.</param>
@@ -33,7 +35,7 @@ internal sealed partial class Planner
         }
 
         planner.Finish();
-        return Scheduler.Schedule(planner._steps, planner._buffers, planner._copies, planner._checks);
+        return Scheduler.Schedule(planner._steps, planner._buffers, planner._copies, planner._checks, planner._handed);
     }
 
     private void PlaceInputs(IReadOnlyList<long[]?> strides, int constants)
@@ -175,7 +177,11 @@ internal sealed partial class Planner
         {
             var value = _graph.Outputs[i];
             var buffer = _buffers.First(candidate => candidate.Kind == BufferKind.Output && candidate.Index == i);
-            if (_layouts[value].Buffer != buffer)
+            if (IsWhole(value))
+            {
+                _handed[i] = _layouts[value].Buffer;
+            }
+            else if (_layouts[value].Buffer != buffer)
             {
                 Copy(_layouts[value], Layout.Contiguous(buffer, value.Type.Shape), value.Producer);
             }
@@ -202,4 +208,8 @@ internal sealed partial class Planner
             }
         }
     }
+
+    /// <summary>Whether a value is all of what a call made, row after row, and not returned yet.</summary>
+    private bool IsWhole(Value value) =>
+        _layouts[value] is { Buffer.Kind: BufferKind.Result, Offset: 0, IsContiguous: true } layout && value.Producer is { Operator.Kind: not OperatorKind.View } && !_handed.Contains(layout.Buffer);
 }

@@ -6,7 +6,7 @@ internal static class Scheduler
     private const long Alignment = 64;
 
     /// <summary>The plan of these steps.</summary>
-    public static Plan Schedule(IReadOnlyList<Step> steps, IReadOnlyList<KernelBuffer> buffers, IReadOnlyList<string> copies, IReadOnlyList<(KernelBuffer Cell, string Message)> checks)
+    public static Plan Schedule(IReadOnlyList<Step> steps, IReadOnlyList<KernelBuffer> buffers, IReadOnlyList<string> copies, IReadOnlyList<(KernelBuffer Cell, string Message)> checks, KernelBuffer?[] handed)
     {
         var segments = new List<Segment>();
         var (waiting, users) = Dependencies(steps);
@@ -48,6 +48,7 @@ internal static class Scheduler
             IntermediateBytes = buffers.Where(buffer => buffer.Kind == BufferKind.Arena).Sum(buffer => buffer.Bytes),
             Copies = copies,
             Checks = checks,
+            Handed = handed,
         };
     }
 

@@ -60,6 +60,26 @@ public sealed class CompiledModuleStateTests
         }
     }
 
+    [Fact]
+    public void TheModule_OutlivesWhatItWasCompiledTo()
+    {
+        using var module = new Scaled();
+        using var scope = NewDisposeScope();
+        var x = ones(2, 4);
+        var expected = module.forward(x);
+        var compiled = module.Compile();
+        using (no_grad())
+        {
+            compiled.forward(x);
+            compiled.forward(x);
+        }
+
+        compiled.Dispose();
+        Assert.True(module.forward(x).allclose(expected));
+        using var again = module.Compile();
+        Assert.True(again.forward(x).allclose(expected));
+    }
+
     private sealed class Scaled : nn.Module<Tensor, Tensor>
     {
         public readonly Parameter factor = nn.Parameter(rand(4));

@@ -7,6 +7,7 @@ namespace Toolkit.Tests.Graphs.Cpu;
 
 public sealed class KernelCacheTests : IDisposable
 {
+    private const string FolderVariable = "TOOLKIT_TEST_KERNELS";
     private readonly string _folder = Directory.CreateTempSubdirectory("kernels").FullName;
 
     [Fact]
@@ -73,6 +74,29 @@ public sealed class KernelCacheTests : IDisposable
         Assert.False(code.IsAlive);
     }
 
+    [Fact]
+    public async Task Another_process_compiles_nothing()
+    {
+        // Started as the other process, this test only looks whether it finds what the first one left.
+        if (Environment.GetEnvironmentVariable(FolderVariable) is { Length: > 0 } folder)
+        {
+            Assert.Equal(KernelOrigin.Disk, RunOnce(5.5, folder));
+            return;
+        }
+
+        Assert.Equal(KernelOrigin.Compiler, RunOnce(5.5));
+        var (host, assembly) = (Environment.ProcessPath!, typeof(KernelCacheTests).Assembly.Location);
+        var isOwn = Path.GetFileNameWithoutExtension(host) != "dotnet";
+        var start = new System.Diagnostics.ProcessStartInfo(host) { RedirectStandardOutput = true, RedirectStandardError = true };
+        string[] arguments = [.. isOwn ? Array.Empty<string>() : [assembly], "-method", $"{typeof(KernelCacheTests).FullName}.{nameof(Another_process_compiles_nothing)}"];
+        Array.ForEach(arguments, start.ArgumentList.Add);
+        start.Environment[FolderVariable] = _folder;
+        using var process = System.Diagnostics.Process.Start(start)!;
+        var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.True(process.ExitCode == 0 && output.Contains("Total: 1", StringComparison.Ordinal), output);
+    }
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -92,9 +116,9 @@ public sealed class KernelCacheTests : IDisposable
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private KernelOrigin RunOnce(double factor)
+    private KernelOrigin RunOnce(double factor, string? folder = null)
     {
-        using var executable = CpuBackend.Compile(Chain(factor), new CpuOptions { CacheFolder = _folder });
+        using var executable = CpuBackend.Compile(Chain(factor), new CpuOptions { CacheFolder = folder ?? _folder });
         using var scope = NewDisposeScope();
         var x = randn(100, 30);
         CpuBackendTests.Close((x * factor).tanh(), executable.Run([x])[0], 1e-6);

@@ -27,7 +27,7 @@ internal sealed class RandomGraphs(int seed)
             _values.Add(_builder.Input(new(type, [.. shape.Select(size => i > 0 && _random.Next(4) == 0 ? 1 : size)]), GraphInputKind.Argument, $"x{i}"));
         }
 
-        for (var i = 0; i < _random.Next(2, 14); i++)
+        for (var i = 0; i < _random.Next(2, 10); i++)
         {
             Add();
         }

@@ -91,7 +91,7 @@ public sealed class ReductionKernelTests
         using var executable = CpuBackend.Compile(g.Build([g.Add("aten::sum.dim_IntList", x, new long[] { 0 }, false)]), new CpuOptions { CacheFolder = null });
         using var scope = NewDisposeScope();
         var input = rand(Rows, 96);
-        var exact = input.to(ScalarType.Float64).sum(0);
+        var exact = input.to(ScalarType.Float64).sum([0L]);
         var error = ((executable.Run([input])[0].to(ScalarType.Float64) - exact).abs() / exact).max().item<double>();
         Assert.Empty(executable.FallbackCalls);
         Assert.True(error < 2e-6, $"{error:E2}");
@@ -100,7 +100,7 @@ public sealed class ReductionKernelTests
     private static Graph Make(string name, ScalarType type, long[] shape, long[] dims)
     {
         var g = new GraphBuilder();
-        var x = g.Input(new(type, [.. shape]), GraphInputKind.Argument, "x");
+        var x = g.Input(new(type, Shape.Create(shape)), GraphInputKind.Argument, "x");
         var scaled = g.Add("aten::mul.Scalar", x, 1.5);
         var reduced = name switch
         {

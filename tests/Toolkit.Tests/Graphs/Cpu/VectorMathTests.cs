@@ -58,6 +58,32 @@ public sealed class VectorMathTests
         }
     }
 
+    /// <summary>The exponential of softmax is one of its own, for numbers that are not positive.</summary>
+    [Fact]
+    public void Softmax_is_right_over_all_distances()
+    {
+        var g = new GraphBuilder();
+        var x = g.Input(new(ScalarType.Float32, [4, 1000]), GraphInputKind.Argument, "x");
+        using var executable = CpuBackend.Compile(g.Build([g.Add("aten::_softmax", x, -1L, false), g.Add("aten::_log_softmax", x, -1L, false)]), new CpuOptions { CacheFolder = null });
+        using var scope = NewDisposeScope();
+        var input = cat([-linspace(0, 120, 1000), -logspace(-12, 4, 1000), randn(1000) * 30 + 3000, linspace(-1e-3, 1e-3, 1000)]).view(4, 1000).to(ScalarType.Float32);
+        var exact = input.to(ScalarType.Float64).softmax(-1);
+        var actual = executable.Run([input]);
+        var distance = (actual[0].to(ScalarType.Float64) - exact).abs();
+        Assert.True((distance / (exact + 1e-38)).masked_select(exact > 1e-36).max().item<double>() < 1e-6);
+        Assert.True(distance.max().item<double>() < 1e-6);
+        CpuBackendTests.Close(input.to(ScalarType.Float64).log_softmax(-1).to(ScalarType.Float32), actual[1], 1e-6);
+
+        // What is masked is exactly 0; a row without anything is no number, and stays that.
+        input[0, TensorIndex.Slice(1)] = float.NegativeInfinity;
+        input[1] = float.NegativeInfinity;
+        input[2, 5] = float.NaN;
+        var masked = executable.Run([input])[0];
+        Assert.Equal(1f, masked[0, 0].item<float>());
+        Assert.Equal(0f, masked[0, TensorIndex.Slice(1)].abs().max().item<float>());
+        Assert.True(masked[1].isnan().all().item<bool>() && masked[2].isnan().all().item<bool>() && !masked[3].isnan().any().item<bool>());
+    }
+
     private static Graph Double(string name, int count)
     {
         var g = new GraphBuilder();

@@ -1,4 +1,5 @@
 using Toolkit.Graphs;
+using Toolkit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -38,6 +39,9 @@ public sealed class OnnxExportTests : IDisposable
     public void ResNetBlock() => Check(new OnnxModules.ResNetBlock(), randn(2, 4, 10, 10));
 
     [Fact]
+    public void DecoderOfTheEngine() => Check(Decoder.Create(DecoderConfig.Llama(2, 32, 4, 2, 60), 1), randint(0, 60, [1, 7]));
+
+    [Fact]
     public void SeveralResults_OfWhichSomeAreViews()
     {
         var compiled = new Splitting().Compile();
@@ -72,7 +76,7 @@ public sealed class OnnxExportTests : IDisposable
     public void RandomGraphs()
     {
         var (compared, unwritten, unknown) = (0, 0, 0);
-        for (var seed = 0; seed < 120; seed++)
+        for (var seed = 0; seed < 80; seed++)
         {
             using var scope = NewDisposeScope();
             var random = new RandomGraph(seed, false);
@@ -111,7 +115,7 @@ public sealed class OnnxExportTests : IDisposable
             compared++;
         }
 
-        Assert.True(compared > 50, $"{compared} compared, {unwritten} not written, {unknown} without kernels");
+        Assert.True(compared > 35, $"{compared} compared, {unwritten} not written, {unknown} without kernels");
     }
 
     [Fact]
@@ -179,6 +183,7 @@ public sealed class OnnxExportTests : IDisposable
         }
 
         var compiled = module.Compile(input);
+        compiled.forward(input); // some modules make tables in their first call
         Assert.Empty(compiled.Explain().Breaks);
         compiled.ExportOnnx(File);
         using var model = new OnnxModel(File);

@@ -103,7 +103,7 @@ public sealed class GraphTextTests
     {
         var random = new Random(7);
         var text = Fusion.Apply(new Functionalization().Run(new RandomGraph(12, true).Graph)).ToText();
-        for (var i = 0; i < 2000; i++)
+        for (var i = 0; i < 1000; i++)
         {
             var damaged = text.ToCharArray();
             for (var n = random.Next(1, 4); n > 0; n--)

@@ -5,19 +5,19 @@ using static TorchSharp.torch;
 namespace Toolkit.Tests.Graphs.Training;
 
 /// <summary>A module, its compiled twin with the same parameters, and inputs.</summary>
-internal sealed record TrainedCall(nn.Module Module, Func<Tensor> Eager, Func<Tensor> Compiled, Func<CompileReport> Explain, IReadOnlyList<Tensor> Inputs) : IDisposable
+internal sealed partial record TrainedCall(nn.Module Module, Func<Tensor> Eager, Func<Tensor> Compiled, Func<CompileReport> Explain, IReadOnlyList<Tensor> Inputs) : IDisposable
 {
     private static readonly double[] _weights = [.. Enumerable.Range(0, 97).Select(i => Math.Sin(i * 1.7))];
 
-    public static TrainedCall Of(nn.Module<Tensor, Tensor> module, Tensor x, CompileOptions? options = null)
+    public static TrainedCall Of(CompileOptions? options, nn.Module<Tensor, Tensor> module, Tensor x)
     {
         var compiled = module.Compile(options);
         return new(module, () => module.call(x), () => compiled.call(x), compiled.Explain, [x]);
     }
 
-    public static TrainedCall Of(nn.Module<Tensor, Tensor, Tensor> module, Tensor x, Tensor y)
+    public static TrainedCall Of(CompileOptions? options, nn.Module<Tensor, Tensor, Tensor> module, Tensor x, Tensor y)
     {
-        var compiled = module.Compile();
+        var compiled = module.Compile(options);
         return new(module, () => module.call(x, y), () => compiled.call(x, y), compiled.Explain, [x, y]);
     }
 
@@ -61,19 +61,6 @@ internal sealed record TrainedCall(nn.Module Module, Func<Tensor> Eager, Func<Te
         }
 
         return found;
-    }
-
-    /// <summary>Both give the same, relative to the greatest value.</summary>
-    public static void AssertSame(Dictionary<string, Tensor> expected, Dictionary<string, Tensor> actual, double tolerance = 1e-5)
-    {
-        Assert.Equal(expected.Keys.Order(), actual.Keys.Order());
-        foreach (var (name, tensor) in expected)
-        {
-            Assert.Equal(tensor.shape, actual[name].shape);
-            var (a, b) = (tensor.to(ScalarType.Float64), actual[name].to(ScalarType.Float64));
-            var distance = (a - b).abs().max().ToDouble() / Math.Max(a.abs().max().ToDouble(), 1e-6);
-            Assert.True(distance <= tolerance, $"{name} is off by {distance:g3}");
-        }
     }
 
     public void Dispose() => Module.Dispose();

@@ -1,3 +1,4 @@
+using Toolkit.Graphs;
 using Toolkit.Models;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -11,27 +12,27 @@ namespace Toolkit.Tests.Graphs.Training;
 internal static class TrainedModules
 {
     /// <summary>All of them by name.</summary>
-    public static IReadOnlyDictionary<string, Func<TrainedCall>> All { get; } = new Dictionary<string, Func<TrainedCall>>
+    public static IReadOnlyDictionary<string, Func<CompileOptions?, TrainedCall>> All { get; } = new Dictionary<string, Func<CompileOptions?, TrainedCall>>
     {
-        ["mlp"] = () => TrainedCall.Of(Sequential(Linear(8, 16), GELU(), Linear(16, 4)), randn(5, 8)),
-        ["mlp with dropout"] = () => TrainedCall.Of(Sequential(Linear(8, 32), ReLU(), Dropout(0.3), Linear(32, 4)), randn(5, 8)),
-        ["mlp with frozen layer"] = () => TrainedCall.Of(Frozen(Sequential(("a", Linear(8, 16)), ("b", Tanh()), ("c", Linear(16, 4)))), randn(5, 8)),
-        ["mlp, gradient of the input"] = () => TrainedCall.Of(Sequential(Linear(8, 16), SiLU(), Linear(16, 4)), randn(5, 8, requires_grad: true)),
-        ["gpt, manual attention"] = () => TrainedCall.Of(new Gpt(19, 12, 16, 2, 2, isManual: true), randint(0, 19, [2, 12])),
-        ["gpt, sdpa, dropout"] = () => TrainedCall.Of(new Gpt(19, 12, 16, 2, 2, isManual: false), randint(0, 19, [2, 12])),
-        ["gpt with loss"] = () => TrainedCall.Of(new WithLoss(new Gpt(19, 12, 16, 2, 2, isManual: true)), randint(0, 19, [2, 12]), randint(0, 19, [2, 12])),
-        ["llama block"] = () => TrainedCall.Of(new LlamaBlock(16, 4, 2), randn(2, 6, 16)),
-        ["engine decoder with loss"] = () => TrainedCall.Of(new DecoderLoss(), randint(0, 50, [2, 9]), randint(0, 50, [2, 9])),
-        ["lenet"] = () => TrainedCall.Of(new LeNet(), randn(3, 1, 28, 28)),
-        ["resnet block"] = () => TrainedCall.Of(new ResNetBlock(4, 8), randn(3, 4, 8, 8)),
-        ["lstm"] = () => TrainedCall.Of(new Recurrent(LSTM(6, 8, batchFirst: true)), randn(2, 5, 6)),
-        ["gru, two layers"] = () => TrainedCall.Of(new GatedRecurrent(GRU(6, 8, 2, batchFirst: true)), randn(2, 5, 6)),
-        ["lstm cell loop"] = () => TrainedCall.Of(new CellLoop(), randn(4, 3, 6)),
-        ["transformer encoder layer"] = () => TrainedCall.Of(TransformerEncoderLayer(16, 4, 32, 0.1), randn(5, 2, 16)),
-        ["multihead attention"] = () => TrainedCall.Of(new SelfAttention(16, 4), randn(5, 2, 16)),
-        ["autoencoder"] = () => TrainedCall.Of(new Autoencoder(), rand(4, 20)),
-        ["mixture of experts"] = () => TrainedCall.Of(new Mixture(12, 3), randn(6, 12)),
-        ["embedding and cross entropy"] = () => TrainedCall.Of(new Classifier(), randint(0, 11, [4, 3]), randint(0, 5, [4])),
+        ["mlp"] = options => TrainedCall.Of(options, Sequential(Linear(8, 16), GELU(), Linear(16, 4)), randn(5, 8)),
+        ["mlp with dropout"] = options => TrainedCall.Of(options, Sequential(Linear(8, 32), ReLU(), Dropout(0.3), Linear(32, 4)), randn(5, 8)),
+        ["mlp with frozen layer"] = options => TrainedCall.Of(options, Frozen(Sequential(("a", Linear(8, 16)), ("b", Tanh()), ("c", Linear(16, 4)))), randn(5, 8)),
+        ["mlp, gradient of the input"] = options => TrainedCall.Of(options, Sequential(Linear(8, 16), SiLU(), Linear(16, 4)), randn(5, 8, requires_grad: true)),
+        ["gpt, manual attention"] = options => TrainedCall.Of(options, new Gpt(19, 12, 16, 2, 2, isManual: true), randint(0, 19, [2, 12])),
+        ["gpt, sdpa, dropout"] = options => TrainedCall.Of(options, new Gpt(19, 12, 16, 2, 2, isManual: false), randint(0, 19, [2, 12])),
+        ["gpt with loss"] = options => TrainedCall.Of(options, new WithLoss(new Gpt(19, 12, 16, 2, 2, isManual: true)), randint(0, 19, [2, 12]), randint(0, 19, [2, 12])),
+        ["llama block"] = options => TrainedCall.Of(options, new LlamaBlock(16, 4, 2), randn(2, 6, 16)),
+        ["engine decoder with loss"] = options => TrainedCall.Of(options, new DecoderLoss(), randint(0, 50, [2, 9]), randint(0, 50, [2, 9])),
+        ["lenet"] = options => TrainedCall.Of(options, new LeNet(), randn(3, 1, 28, 28)),
+        ["resnet block"] = options => TrainedCall.Of(options, new ResNetBlock(4, 8), randn(3, 4, 8, 8)),
+        ["lstm"] = options => TrainedCall.Of(options, new Recurrent(LSTM(6, 8, batchFirst: true)), randn(2, 5, 6)),
+        ["gru, two layers"] = options => TrainedCall.Of(options, new GatedRecurrent(GRU(6, 8, 2, batchFirst: true)), randn(2, 5, 6)),
+        ["lstm cell loop"] = options => TrainedCall.Of(options, new CellLoop(), randn(4, 3, 6)),
+        ["transformer encoder layer"] = options => TrainedCall.Of(options, TransformerEncoderLayer(16, 4, 32, 0.1), randn(5, 2, 16)),
+        ["multihead attention"] = options => TrainedCall.Of(options, new SelfAttention(16, 4), randn(5, 2, 16)),
+        ["autoencoder"] = options => TrainedCall.Of(options, new Autoencoder(), rand(4, 20)),
+        ["mixture of experts"] = options => TrainedCall.Of(options, new Mixture(12, 3), randn(6, 12)),
+        ["embedding and cross entropy"] = options => TrainedCall.Of(options, new Classifier(), randint(0, 11, [4, 3]), randint(0, 5, [4])),
     };
 
     private static Sequential Frozen(Sequential module)
