@@ -32,21 +32,50 @@ internal sealed partial class LeafCall
             [.. _before.Select(entry => entry.Tensor)],
             held.All,
             _tracer.Builder.Origin);
-        if (opened.Graph is { } graph && CanHold(opened))
+        Results = [.. OpaqueCall.TensorsIn(result)];
+        var agrees = opened.Graph is null || Agrees(opened.Graph, opened, held);
+        if (opened.Graph is { } graph && agrees && CanHold(opened))
         {
-            Results = [.. OpaqueCall.TensorsIn(result)];
             _tracer.NoteResults(Results, Self);
             Inline(graph, opened, module, held);
             return result;
         }
 
-        _whyOpaque = opened.WhyNot ?? "it changes what the module holds";
+        _whyOpaque = opened.WhyNot ?? (!agrees ? "the operations that were recorded compute something else" : "it changes what the module holds");
         Record(result);
         return result;
     }
 
     /// <summary>A graph whose inputs stay what they are, but for what the call was given.</summary>
     private static bool CanHold(OpenedLeaf opened) => opened.Inputs.All(input => input.Argument >= 0 || input.Tensor is not null);
+
+    /// <summary>Whether what was recorded computes what the call computed: what libtorch does below its dispatcher is not seen. Chance, and what changes its inputs, cannot be tried twice.</summary>
+    private bool Agrees(Graph graph, OpenedLeaf opened, NativeParameters held)
+    {
+        if (graph.Nodes.Any(node => node.Operator.Kind == OperatorKind.Random || (node.Operator.IsMutating && ResultViews.Of(node.Inputs.First()).Root is GraphInput)))
+        {
+            return true;
+        }
+
+        using var scope = NewDisposeScope();
+        using var still = no_grad();
+        var inputs = opened.Inputs.Select(input => input.Argument >= 0 ? _before[input.Argument].Tensor
+            : input.Path is { } path ? held.All.First(entry => entry.Path == path).Tensor : input.Tensor!);
+        try
+        {
+            return GraphInterpreter.Run(graph, [.. inputs]).Zip(Results).All(pair => IsNear(pair.First, pair.Second));
+        }
+        catch (GraphException)
+        {
+            return false;
+        }
+    }
+
+    private static bool IsNear(Tensor a, Tensor b)
+    {
+        var tolerance = b.dtype is ScalarType.BFloat16 or ScalarType.Float16 ? 2e-2 : 1e-4;
+        return a.dtype == b.dtype && a.shape.SequenceEqual(b.shape) && a.to(ScalarType.Float64).allclose(b.to(ScalarType.Float64), tolerance, tolerance, equal_nan: true);
+    }
 
     private void Inline(Graph graph, OpenedLeaf opened, nn.Module module, NativeParameters held)
     {

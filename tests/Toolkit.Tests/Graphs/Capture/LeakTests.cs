@@ -25,15 +25,24 @@ public sealed class LeakTests
         using var compiled = module.Compile(new CompileOptions { FullGraph = true, Cpu = new CpuOptions { IsOptimized = false } });
         var x = randint(0, 20, [2, 9], ScalarType.Int64);
         Calls(200);
-        Collect();
-        var (native, managed) = (NativeMemory.AllocatedBytes(), GC.GetTotalMemory(true));
         var live = DisposeScopeManager.Statistics.TensorStatistics.ThreadTotalLiveCount;
-        Calls(1000);
-        Assert.Equal(live, DisposeScopeManager.Statistics.TensorStatistics.ThreadTotalLiveCount);
-        Collect();
-        Assert.InRange(NativeMemory.AllocatedBytes() - native, long.MinValue, 200_000);
-        Assert.InRange(GC.GetTotalMemory(true) - managed, long.MinValue, 200_000);
-        Compiling.Counts(compiled.Explain(), 1, 1199);
+
+        // What .NET's own compilers take in the background counts too, so the least of some thousands counts: a leak shows in each.
+        var (native, managed) = (long.MaxValue, long.MaxValue);
+        var thousands = 0;
+        for (; thousands < 6 && (native > 200_000 || managed > 200_000); thousands++)
+        {
+            Collect();
+            var (nativeBefore, managedBefore) = (NativeMemory.AllocatedBytes(), GC.GetTotalMemory(true));
+            Calls(1000);
+            Assert.Equal(live, DisposeScopeManager.Statistics.TensorStatistics.ThreadTotalLiveCount);
+            Collect();
+            (native, managed) = (Math.Min(native, NativeMemory.AllocatedBytes() - nativeBefore), Math.Min(managed, GC.GetTotalMemory(true) - managedBefore));
+        }
+
+        Assert.InRange(native, long.MinValue, 200_000);
+        Assert.InRange(managed, long.MinValue, 200_000);
+        Compiling.Counts(compiled.Explain(), 1, 199 + (1000 * thousands));
 
         void Calls(int count)
         {
