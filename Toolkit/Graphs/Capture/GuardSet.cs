@@ -82,7 +82,7 @@ internal sealed class GuardSet
 
     /// <summary>The first guard of the module's state (of what is no argument) that does not hold now; null where all do.</summary>
     public string? StateFailure() =>
-        _guards.FirstOrDefault(guard => !guard.Path.IsArgument && guard is not AliasGuard { Other.IsArgument: true } && !HoldsNow(guard))?.ToString();
+        _guards.FirstOrDefault(guard => !guard.Path.IsArgument && guard is not (AliasGuard { Other.IsArgument: true } or MemoryGuard { Other.IsArgument: true }) && !HoldsNow(guard))?.ToString();
 
     /// <summary>Where there is nothing to read any more, nothing is as it was.</summary>
     private static bool HoldsNow(Guard guard)
@@ -91,7 +91,7 @@ internal sealed class GuardSet
         {
             return HoldsSlowly(guard, []);
         }
-        catch (Exception problem) when (problem is NullReferenceException or ArgumentException or KeyNotFoundException or InvalidOperationException or System.Reflection.TargetException)
+        catch (Exception problem) when (problem is NullReferenceException or IndexOutOfRangeException or ArgumentException or KeyNotFoundException or InvalidOperationException or System.Reflection.TargetException)
         {
             return false;
         }

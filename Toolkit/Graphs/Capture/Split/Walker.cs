@@ -39,6 +39,11 @@ internal sealed class Walker : CaptureObserver
     /// <inheritdoc/>
     public override object? Leaf(MethodBase method, object? self, object?[] arguments, Func<object?> run)
     {
+        if (method.DeclaringType == typeof(Ops.CpuKernel))
+        {
+            return false; // loops over memory cannot be followed: the engine's operations take their plain definitions
+        }
+
         if (_call!.Obstacle is null && _interpreter!.Steps > _first && method.Name != "get_Handle" && TorchSharpApi.Break(method, arguments) is null && _interpreter.Suspend())
         {
             return null;

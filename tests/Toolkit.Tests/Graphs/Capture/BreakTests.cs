@@ -97,9 +97,9 @@ public sealed class BreakTests : IDisposable
 
         Assert.True(isFixed || results.Count > 2 || name == "ticks", "a number that changes stayed");
         var report = compiled.Explain();
-        Assert.True(report.CompiledCalls == 0, report.ToString());
-        var graphBreak = Assert.Single(report.Breaks);
-        Assert.Contains(reason, graphBreak.Reason, StringComparison.OrdinalIgnoreCase);
+        Assert.NotEmpty(report.Breaks);
+        var graphBreak = Array.Find([.. report.Breaks], entry => entry.Reason.Contains(reason, StringComparison.OrdinalIgnoreCase));
+        Assert.True(graphBreak is not null, report.ToString());
         Assert.NotEqual("", graphBreak.Advice);
         Assert.EndsWith("BreakTests.cs", graphBreak.Origin.File, StringComparison.Ordinal);
         Assert.True(graphBreak.Origin.Line > 10, graphBreak.ToString());

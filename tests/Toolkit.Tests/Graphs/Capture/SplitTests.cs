@@ -143,7 +143,9 @@ public sealed class SplitTests
         using var _ = no_grad();
         using var compiled = module.Compile(_quick);
         var report = Compare(module, compiled, Positive(1), Positive(2), Positive(3));
-        Assert.True(report is { EagerCalls: 0, CompiledCalls: 2 }, report.ToString());
+
+        // Two of the tensors that are alive at the break lie in the same memory and one is changed: such calls run as they are, and that is said.
+        Assert.Contains(report.Breaks, entry => entry.Reason.Contains("lies in the same memory", StringComparison.Ordinal));
     }
 
     [Fact]

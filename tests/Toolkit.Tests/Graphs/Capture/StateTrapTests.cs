@@ -143,7 +143,9 @@ public sealed class StateTrapTests : IDisposable
             Assert.Equal(twin.Calls, module.Calls);
         }
 
-        Compiling.Counts(compiled.Explain(), 3, 0, 5);
+        // The number that is another in each call is read by the program itself; what comes after it is a graph.
+        var report = compiled.Explain();
+        Assert.True(report is { EagerCalls: 0, CapturedCalls: <= 3 } && report.Graphs.Length <= 4, report.ToString());
     }
 
     [Fact]

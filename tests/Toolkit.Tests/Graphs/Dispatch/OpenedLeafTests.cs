@@ -8,6 +8,7 @@ using static TorchSharp.torch.nn;
 namespace Toolkit.Tests.Graphs.Dispatch;
 
 /// <summary>Modules of native code in a captured graph: opened where the dispatcher can be reached, calls where not, and the same numbers either way.</summary>
+[Collection(nameof(SharedGeneratorTests))]
 public sealed class OpenedLeafTests
 {
     private static readonly Dictionary<string, Func<(Module<Tensor, Tensor> Module, Tensor X)>> _cases = new()
@@ -75,7 +76,13 @@ public sealed class OpenedLeafTests
         using var compiled = module.Compile(x, new CompileOptions { Mode = CompileMode.Captured });
         AssertSame(module, compiled, x);
         var report = compiled.Explain();
-        Assert.True(report.Graphs.Length == 1 && report.OpaqueCalls.Length > 0, report.ToString());
+        Assert.True(report.Graphs.Length == 1, report.ToString());
+        if (name is "LSTMCell" or "GRUCell")
+        {
+            Assert.Empty(report.OpaqueCalls); // these have operators of their own
+            return;
+        }
+
         Assert.Contains(report.OpaqueCalls, call => call.EndsWith("ATen operations cannot be recorded: libtorch has no symbol x", StringComparison.Ordinal));
         module.Dispose();
     }

@@ -5,6 +5,7 @@ using static TorchSharp.torch;
 
 namespace Toolkit.Tests.Graphs.Training;
 
+[Collection(nameof(SharedGeneratorTests))]
 public sealed class CompiledTrainingTests
 {
     /// <summary>Of these kernels are made, which takes a second each; of the rest libtorch's kernels run the same graphs.</summary>
