@@ -9,6 +9,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Tests.Graphs.Capture;
 
 /// <summary>Every rule of the map from TorchSharp's methods to operators is held against what libtorch's dispatcher is asked to do by the method.</summary>
+[Collection(nameof(SharedGeneratorTests))]
 public sealed class LoweringCheckTests
 {
     private const BindingFlags Everything = BindingFlags.Instance | BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;

@@ -6,6 +6,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Tests.Graphs.Capture;
 
 /// <summary>What lives outside of a call: parameters, modes, fields, collections. A compiled module sees every change.</summary>
+[Collection(nameof(SharedGeneratorTests))]
 public sealed class StateTrapTests : IDisposable
 {
     private readonly DisposeScope _scope = NewDisposeScope();

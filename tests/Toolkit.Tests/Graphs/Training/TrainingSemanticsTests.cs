@@ -10,6 +10,7 @@ using F = TorchSharp.torch.nn.functional;
 namespace Toolkit.Tests.Graphs.Training;
 
 /// <summary>What autograd promises, held by compiled graphs too. Most run by libtorch's kernels, for what is looked at does not depend on the back end.</summary>
+[Collection(nameof(SharedGeneratorTests))]
 public sealed class TrainingSemanticsTests
 {
     private static readonly CompileOptions _options = new() { Backend = graph => new DispatcherExecutor(graph) };

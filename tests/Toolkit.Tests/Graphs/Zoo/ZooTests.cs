@@ -6,6 +6,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Tests.Graphs.Zoo;
 
 /// <summary>A compiled module computes what the module computes, for every animal in the zoo.</summary>
+[Collection(nameof(SharedGeneratorTests))]
 public sealed class ZooTests
 {
     public static TheoryData<string> Names => [.. Animals.All.Select(specimen => specimen.Name)];
