@@ -135,7 +135,7 @@ internal static class TorchSharpApi
             return CallKind.Native;
         }
 
-        if (Involves(method) && _reads.ContainsKey(method.Name))
+        if (ReadsMemory(type) || (Involves(method) && _reads.ContainsKey(method.Name)))
         {
             return CallKind.Leaf;
         }
@@ -170,6 +170,11 @@ internal static class TorchSharpApi
             return ("a tensor is converted to bool, which leaves the graph", "use torch.where instead of if");
         }
 
+        if (ReadsMemory(method.DeclaringType!))
+        {
+            return ($"{method.Name} reads the values of a tensor", _reads["data"]);
+        }
+
         if (_reads.TryGetValue(method.Name, out var advice))
         {
             return ($"{method.DeclaringType!.Name}.{method.Name} {(advice.Contains("depends on values", StringComparison.Ordinal) ? "has a result whose size depends on values" : "leaves the graph")}", advice);
@@ -193,6 +198,9 @@ internal static class TorchSharpApi
             _ => null,
         };
     }
+
+    /// <summary>Whether it is a view of a tensor's memory as .NET values.</summary>
+    private static bool ReadsMemory(Type type) => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(TorchSharp.Utils.TensorAccessor<>);
 
     private static bool IsMask(Tensor tensor) => tensor.dtype is ScalarType.Bool or ScalarType.Byte;
 

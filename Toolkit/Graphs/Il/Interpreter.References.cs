@@ -70,6 +70,7 @@ internal sealed partial class Interpreter
     private static Location Place(StackValue reference) => reference.Reference switch
     {
         Location place => place,
+        null when reference.Kind == ValueKind.NativeInt && reference.Int64 != 0 => throw new InterpreterException("memory that is reached through a pointer"),
         null => throw new NullReferenceException(),
         _ => throw new InterpreterException("memory that is reached through a pointer"),
     };

@@ -149,7 +149,7 @@ internal sealed class MethodCode
             return "it pins memory (fixed)";
         }
 
-        if (Locals.Any(type => type.IsPointer))
+        if (Locals.Any(type => type.IsPointer) || Method.GetParameters().Any(parameter => parameter.ParameterType.IsPointer) || Instructions.Any(GivesPointer))
         {
             return "it uses pointers";
         }
@@ -158,6 +158,14 @@ internal sealed class MethodCode
             ? $"it uses the instruction {code}"
             : null;
     }
+
+    /// <summary>Whether an instruction gives an address in memory that may be read right away, without a local for it.</summary>
+    private bool GivesPointer(Instruction instruction) => instruction.Code switch
+    {
+        ILOpCode.Call or ILOpCode.Callvirt => Resolve(instruction) is MethodInfo { ReturnType.IsPointer: true },
+        ILOpCode.Ldfld or ILOpCode.Ldsfld => Resolve(instruction) is FieldInfo { FieldType.IsPointer: true },
+        _ => false,
+    };
 
     private static bool Unsupported(ILOpCode code) => code is ILOpCode.Arglist or ILOpCode.Calli or ILOpCode.Jmp or ILOpCode.Cpblk or ILOpCode.Initblk
         or ILOpCode.Mkrefany or ILOpCode.Refanytype or ILOpCode.Refanyval or ILOpCode.Ckfinite;

@@ -62,7 +62,7 @@ internal sealed class Splitter(nn.Module module, MethodInfo method, CompileOptio
         {
             call.Stop(limit.Message);
             return call.HasEffects
-                ? throw new InvalidOperationException($"the call was stopped after it had changed something outside, by {limit.Message}; do not compile this module, or leave that out of forward", limit)
+                ? throw new InvalidOperationException($"the call was stopped after it had changed something outside, by {limit.Message}{At(limit)}; do not compile this module, or leave that out of forward", limit)
                 : CaptureRun.Eager(method, module, call.Arguments);
         }
         finally
@@ -71,6 +71,10 @@ internal sealed class Splitter(nn.Module module, MethodInfo method, CompileOptio
             _walkers.Add(walker);
         }
     }
+
+    private static string At(InterpreterException limit) => limit.Position is var (at, offset)
+        ? SourceMap.Find(at, offset) is var (file, line) ? $" ({file}:{line})" : $" (in {at.DeclaringType?.Name}.{at.Name})"
+        : "";
 
     /// <summary>Notes a break.</summary>
     public void Note(GraphBreak? graphBreak)
