@@ -34,14 +34,16 @@ internal static class SafeTensorsWriter
     {
         var items = Arrange(path, tensors);
         var header = Header(path, items, metadata ?? DefaultMetadata);
-        return (header.Length + (items.Count == 0 ? 0 : items[^1].Entry.End), stream =>
+        return (header.Length + (items.Count == 0 ? 0 : items[^1].Entry.End), WriteAll);
+
+        void WriteAll(Stream stream)
         {
             stream.Write(header);
             foreach (var item in items)
             {
                 WriteData(stream, item);
             }
-        });
+        }
     }
 
     private static List<Item> Arrange(string path, IReadOnlyDictionary<string, Tensor> tensors)

@@ -27,8 +27,8 @@ internal static class GraphView
     /// <summary>What each pass did.</summary>
     public static MimeBundle Of(ImmutableArray<PassRecord> passes)
     {
-        var table = new TableView(["pass", "nodes before", "nodes after", "time"], passes.Select(pass => (IReadOnlyList<object?>)
-            [pass.Pass, pass.Before.Nodes.Length, pass.After.Nodes.Length, pass.Elapsed])) { Title = "Passes" }.ToMimeBundle();
+        var rows = passes.Select(pass => (IReadOnlyList<object?>)[pass.Pass, pass.Before.Nodes.Length, pass.After.Nodes.Length, pass.Elapsed]);
+        var table = new TableView(["pass", "nodes before", "nodes after", "time"], rows) { Title = "Passes" }.ToMimeBundle();
         if (passes.IsDefaultOrEmpty)
         {
             return table;

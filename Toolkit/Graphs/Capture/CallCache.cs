@@ -249,7 +249,7 @@ internal sealed class CallCache : IDisposable
             {
                 _graphs = [.. _graphs.Where(entry => entry != prefix)];
                 _dropped.Add(prefix); // another thread may be running it
-                _breaks = [.. _breaks, (prefix.Guards.WithoutInputs(), new GraphBreak($"such calls run as they are: {obstacle}", "", Origin.None))];
+                _breaks = [.. _breaks, (prefix.Guards.WithoutInputs(), new GraphBreak($"such calls run as they are: {obstacle}", "keep what forward makes inside of it, and tensors where values are read", Origin.None))];
             }
         }
     }
