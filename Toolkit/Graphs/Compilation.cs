@@ -19,6 +19,7 @@ public static class Compilation
         var compiled = module.Compile(options);
         using var scope = NewDisposeScope();
         compiled.forward(example);
+        compiled.Prepare(example);
         return compiled;
     }
 

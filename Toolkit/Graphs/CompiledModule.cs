@@ -25,11 +25,11 @@ public sealed partial class CompiledModule<T, TResult> : nn.Module<T, TResult>, 
 
     /// <summary>What runs the graph that was captured last.</summary>
     /// <exception cref="InvalidOperationException">None was captured yet.</exception>
-    public IExecutable Executable => _cache.Last?.Executable ?? throw new InvalidOperationException("there is no graph yet: call the module, or see Explain()");
+    public IExecutable Executable => (_cache.Last ?? throw NothingCaptured()).Executable;
 
     /// <summary>The kernels of the graph that was captured last; none where it runs operation by operation.</summary>
     /// <exception cref="InvalidOperationException">None was captured yet.</exception>
-    public IReadOnlyList<CpuKernelInfo> Kernels => (Executable as CompiledGraph)?.Kernels ?? [];
+    public IReadOnlyList<CpuKernelInfo> Kernels => (_cache.Last ?? throw NothingCaptured()).Kernels;
 
     /// <summary>What became of the calls so far.</summary>
     public CompileReport Explain() => _cache.Report;
@@ -47,8 +47,13 @@ public sealed partial class CompiledModule<T, TResult> : nn.Module<T, TResult>, 
     /// <exception cref="InvalidOperationException">No graph serves such a call.</exception>
     public void Profile(T input, int runs = 5) => _cache.Profile([input], runs);
 
+    /// <summary>Compiles what the next such call would compile; the call is not made.</summary>
+    internal void Prepare(T input) => _cache.Prepare([input]);
+
     /// <inheritdoc/>
     public override TResult forward(T input) => (TResult)_cache.Call([input])!;
+
+    private static InvalidOperationException NothingCaptured() => new("there is no graph yet: call the module, or see Explain()");
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

@@ -17,7 +17,7 @@ public sealed class CompileNotebookTests : IDisposable
     {
         var file = Path.Combine(Notebooks(), "04-compile.ipynb");
         var (document, result) = await Run.Document(
-            NotebookDocument.Load(file), new() { WorkingFolder = Notebooks(), Parameters = [$"folder={_folder.Path}", "layers=2", "width=64", "rounds=4"] });
+            NotebookDocument.Load(file), new() { WorkingFolder = Notebooks(), Parameters = [$"folder={_folder.Path}", "layers=2", "width=64", "rounds=4", "steps=6", "decoded=16"] });
         Assert.Null(result.Error);
         var shown = document.Cells.Where(cell => cell.IsCode)
             .Select(cell => string.Join('\n', cell.Json["outputs"]!.AsArray().Select(output => output!["text"] is { } text ? text.Joined() : output.Plain()))).ToArray();
@@ -40,6 +40,28 @@ public sealed class CompileNotebookTests : IDisposable
 
         // The break names method, line and what to write instead.
         Assert.Contains(shown, text => Regex.IsMatch(text, @"Gate\.forward cell \d+:\d+: Tensor\.item .*torch\.where"));
+
+        // It is split there: a graph before, one for each way that follows.
+        Assert.Matches(@"3 graphs of [\d, ]+ nodes, \d+ guards; calls: 2 compiled, 2 captured, 0 as they are", Single("goes on: Gate.forward"));
+        Assert.Matches(@"^[\d,]+ FLOPs \([\d,]+ in products\)", Single("of activations at most"));
+
+        // Training takes the same steps.
+        var training = Single("trained by a forward graph");
+        var losses = Regex.Matches(training, @"^\s+\d\s+(\d+\.\d+)\s+(\d+\.\d+)\s", RegexOptions.Multiline);
+        Assert.Equal(6, losses.Count);
+        Assert.All(losses, line => Assert.Equal(Number(line, 1), Number(line, 2), 1e-3));
+        Assert.True(Number(losses[5], 1) < Number(losses[0], 1), training);
+
+        // Another process computes the same from the file.
+        var saved = Single("has no class Gpt").TrimEnd().Split('\n');
+        Assert.Matches(@"loaded [1-9]\d* compiled assemblies", saved[1]);
+        Assert.Equal(saved[3], saved[2]);
+        Assert.True(File.Exists(Path.Combine(_folder.Path, "gpt.tkx")));
+
+        Assert.Contains("the same text, greedily", Single("tokens/s eager"));
+        Assert.Contains("MBU", Single("Decode bandwidth"));
+
+        static double Number(Match match, int group) => double.Parse(match.Groups[group].Value, CultureInfo.InvariantCulture);
 
         string Single(string words) => Assert.Single(shown, text => text.Contains(words, StringComparison.Ordinal));
     }

@@ -146,6 +146,9 @@ internal sealed class CallCache : IDisposable
         return CaptureRun.Eager(_method, _module, arguments);
     }
 
+    /// <summary>Compiles what would be compiled by the next call with these arguments.</summary>
+    public void Prepare(object?[] arguments) => Array.Exists(_graphs, entry => entry.TryPrepare(arguments));
+
     /// <summary>Measures the kernels of the graph that serves a call with these arguments.</summary>
     /// <exception cref="InvalidOperationException">None does.</exception>
     public void Profile(object?[] arguments, int runs)

@@ -51,6 +51,14 @@ internal sealed class Specialization : IDisposable
     /// <summary>What runs it.</summary>
     public IExecutable Executable => _executable;
 
+    /// <summary>The kernels that run it, of a forward and a backward pass where it is trained; none where operation follows operation.</summary>
+    public IReadOnlyList<Cpu.CpuKernelInfo> Kernels => _executable switch
+    {
+        CompiledGraph compiled => compiled.Kernels,
+        Dispatch.TrainingGraph training => training.Kernels,
+        _ => [],
+    };
+
     /// <summary>Where the graph's inputs are read.</summary>
     public IReadOnlyList<AccessPath> Inputs { get; }
 
@@ -130,16 +138,42 @@ internal sealed class Specialization : IDisposable
         }
     }
 
+    /// <summary>Compiles what waits for the first call to be compiled, if it stands for a call; the call is not made.</summary>
+    public bool TryPrepare(object?[] arguments) => TryUse(arguments, inputs => (_executable as Dispatch.TrainingGraph)?.Prepare(inputs));
+
     /// <summary>Measures its kernels if it stands for a call.</summary>
-    public bool TryProfile(object?[] arguments, int runs)
+    public bool TryProfile(object?[] arguments, int runs) => TryUse(arguments, inputs =>
+    {
+        switch (_executable)
+        {
+            case CompiledGraph { Executable: Cpu.CpuExecutable cpu }:
+                cpu.Profile(inputs, runs);
+                break;
+            case Dispatch.TrainingGraph training:
+                training.Profile(inputs, runs);
+                break;
+        }
+    });
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _executable.Dispose();
+        foreach (var constant in _constants)
+        {
+            constant?.Dispose();
+        }
+    }
+
+    private bool TryUse(object?[] arguments, Action<Tensor[]> use)
     {
         var inputs = (Tensor[])_constants.Clone();
         var holds = Guards.Holds(arguments, inputs);
         try
         {
-            if (holds && _executable is CompiledGraph { Executable: Cpu.CpuExecutable cpu })
+            if (holds)
             {
-                cpu.Profile(inputs, runs);
+                use(inputs);
             }
 
             return holds;
@@ -150,16 +184,6 @@ internal sealed class Specialization : IDisposable
             {
                 inputs[i]?.Dispose();
             }
-        }
-    }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        _executable.Dispose();
-        foreach (var constant in _constants)
-        {
-            constant?.Dispose();
         }
     }
 

@@ -15,4 +15,8 @@ public sealed record CpuKernelInfo(KernelSource Source, IReadOnlyList<IReadOnlyL
 
     /// <summary>Time of all its calls in one run; null until <see cref="CpuExecutable.Profile"/> has measured it.</summary>
     public TimeSpan? Time { get; internal set; }
+
+    /// <summary>One line.</summary>
+    public override string ToString() => FormattableString.Invariant(
+        $"{Name}: {Calls} calls, {Bytes:N0} bytes, {Flops:N0} FLOPs{(Time is { } time ? $", {time.TotalMicroseconds:N1} µs" : "")}");
 }

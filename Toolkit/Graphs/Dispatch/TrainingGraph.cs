@@ -1,4 +1,5 @@
 using Toolkit.Graphs.Capture;
+using Toolkit.Graphs.Cpu;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Dispatch;
@@ -42,6 +43,29 @@ internal sealed class TrainingGraph : IExecutable
 
     /// <summary>Why the graph runs operation by operation; null where it is compiled, and before the first call.</summary>
     public string? WhyNot { get; private set; }
+
+    /// <summary>The kernels of both passes; none before the first call, and where the graph runs operation by operation.</summary>
+    public IReadOnlyList<CpuKernelInfo> Kernels => _variant is { } variant ? [.. new[] { variant.Forward, variant.Backward }.OfType<CompiledGraph>().SelectMany(graph => graph.Kernels)] : [];
+
+    /// <summary>Records and compiles the passes of a call, which is not made.</summary>
+    public void Prepare(Tensor[] inputs)
+    {
+        if (!is_grad_enabled())
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            if (!IsCurrent())
+            {
+                Renew(inputs);
+            }
+        }
+    }
+
+    /// <summary>Measures the kernels of both passes.</summary>
+    public void Profile(Tensor[] inputs, int runs) => _variant?.Profile(inputs, _held, runs);
 
     /// <inheritdoc/>
     /// <exception cref="GraphException">An earlier backward pass failed.</exception>

@@ -1,3 +1,4 @@
+using Toolkit.Graphs.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -153,6 +154,21 @@ internal sealed class TrainingVariant : IDisposable
         var made = _forward.Run(inputs);
         var gradients = _backward.Run([.. recording.Seeds, .. Partition.SavedOutputs.Select(i => made[i]), .. Partition.SavedInputs.Select(i => inputs[i])]);
         return ([.. made.Take(Joint.Outputs), .. gradients], arguments);
+    }
+
+    /// <summary>Measures the kernels of both passes, for gradients of one at each output.</summary>
+    public void Profile(Tensor[] arguments, IReadOnlyList<Tensor> held, int runs)
+    {
+        using var scope = NewDisposeScope();
+        using var still = no_grad();
+        var inputs = Inputs(arguments, held);
+        if (_forward is CompiledGraph { Executable: CpuExecutable forward } && _backward is CompiledGraph { Executable: CpuExecutable backward })
+        {
+            forward.Profile(inputs, runs);
+            var made = _forward.Run(inputs);
+            var seeds = Joint.Seeded.Select(output => ones_like(made[output]));
+            backward.Profile([.. seeds, .. Partition.SavedOutputs.Select(i => made[i]), .. Partition.SavedInputs.Select(i => inputs[i])], runs);
+        }
     }
 
     /// <inheritdoc/>

@@ -4,6 +4,7 @@ using Microsoft.Data.Analysis;
 using Toolkit.Data;
 using Toolkit.Display;
 using Toolkit.Evaluation;
+using Toolkit.Graphs;
 using Toolkit.Measurement;
 using Toolkit.Text;
 using Toolkit.Training;
@@ -18,6 +19,8 @@ internal static class Samples
 
     public static readonly DecodeMeasurement Decode = new(
         64, TimeSpan.FromMilliseconds(43), TimeSpan.FromSeconds(2), 2e8, new MachineCeiling(1.28e10, 1.53e11, 2), new MemoryUse(200_000_000, KeyValueCache: 12_000_000));
+
+    private static readonly CompiledModule<torch.Tensor, torch.Tensor> _compiled = CompiledModule();
 
     public static readonly IReadOnlyDictionary<string, object> Values = new Dictionary<string, object>
     {
@@ -45,13 +48,30 @@ internal static class Samples
         ["steps"] = Steps(30),
         ["list of tensors"] = new List<torch.Tensor> { torch.ones(2), torch.zeros(3) },
         ["picture"] = ImageView.Of(Encoding.UTF8.GetBytes("<svg xmlns=\"http://www.w3.org/2000/svg\"/>")),
+        ["graph"] = _compiled.Graph,
+        ["passes"] = Compiled.Passes,
+        ["pass"] = Compiled.Passes[^1],
+        ["compiled graph"] = Compiled,
+        ["executable"] = Compiled.Executable,
+        ["kernel"] = Compiled.Kernels[0],
+        ["kernel source"] = Compiled.Kernels[0].Source,
+        ["compile report"] = _compiled.Explain(),
+        ["compiled module"] = _compiled,
         ["evaluations"] = new[] { new EvaluationResult(3.25, 1000, 4200) },
     };
+
+    private static CompiledGraph Compiled => (CompiledGraph)_compiled.Executable;
 
     public static TrainingStep[] Steps(int count) =>
     [
         .. Enumerable.Range(1, count).Select(step => new TrainingStep(step, count, step * 2048L, 8.0 / step, 3e-4 / step, 1.25, 5000.5, TimeSpan.FromSeconds(step * 0.5)) { Memory = Memory }),
     ];
+
+    private static CompiledModule<torch.Tensor, torch.Tensor> CompiledModule()
+    {
+        using var still = torch.no_grad();
+        return torch.nn.Sequential(("norm", torch.nn.LayerNorm(8)), ("act", torch.nn.GELU())).Compile(torch.ones(2, 8));
+    }
 
     private static string Root([CallerFilePath] string path = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "..", "..", ".."));
 }

@@ -26,6 +26,35 @@ public sealed class TrainingSemanticsTests
         AssertTrained(call.Explain());
     }
 
+    [Fact]
+    public void An_example_compiles_both_passes_and_is_one_call()
+    {
+        using var scope = NewDisposeScope();
+        Sequential Make()
+        {
+            manual_seed(3);
+            return Sequential(Linear(6, 12), BatchNorm1d(12), GELU(), Dropout(0.1), Linear(12, 3));
+        }
+
+        using Sequential eager = Make(), module = Make();
+        var x = randn(5, 6);
+        manual_seed(4);
+        eager.call(x);
+        var expected = rand(3);
+        manual_seed(4);
+        using var compiled = module.Compile(x);
+        Assert.Equal(expected.data<float>().ToArray(), rand(3).data<float>().ToArray());
+        foreach (var (name, value) in module.state_dict())
+        {
+            Assert.True(value.allclose(eager.state_dict()[name]), name);
+        }
+
+        Assert.NotEmpty(compiled.Kernels);
+        AssertTrained(compiled.Explain());
+        compiled.Profile(x);
+        Assert.All(compiled.Kernels, kernel => Assert.True(kernel.Time > TimeSpan.Zero, kernel.ToString()));
+    }
+
     [Theory]
     [InlineData("AdamW")]
     [InlineData("SGD")]
