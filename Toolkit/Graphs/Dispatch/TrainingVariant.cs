@@ -15,6 +15,7 @@ internal sealed class TrainingVariant : IDisposable
     private readonly int[][] _seedsOf;
     private readonly bool[] _isSeeded;
     private List<Tensor?> _returned = [];
+    private List<Tensor> _handed = [];
 
     /// <summary>Compiles a recording.</summary>
     /// <param name="recording">The recording.</param>
@@ -108,6 +109,7 @@ internal sealed class TrainingVariant : IDisposable
     public List<Tensor> RunBackward(Func<List<Tensor>> saved, List<Tensor> gradients)
     {
         List<Tensor?> result;
+        List<Tensor> handed = [];
         try
         {
             using var scope = NewDisposeScope();
@@ -118,7 +120,8 @@ internal sealed class TrainingVariant : IDisposable
 
             var given = gradients.Select(gradient => gradient is { IsInvalid: false }).ToArray();
             var seeds = Joint.Seeded.Select((output, i) => given[i] ? Typed(gradients[i], output) : Zeros(Partition.Forward.Outputs[output].Type));
-            var made = _backward.Run([.. seeds, .. saved()]);
+            Tensor[] inputs = [.. seeds, .. saved()];
+            var made = _backward.Run(inputs);
             result = [null];
             for (var i = 0; i < _sources.Length; i++)
             {
@@ -126,6 +129,8 @@ internal sealed class TrainingVariant : IDisposable
                 var place = Joint.Sources.IndexOf(_sources[i]);
                 result.Add(_seedsOf[place].Length == 0 || Array.Exists(_seedsOf[place], seed => given[seed]) ? made[place].DetachFromDisposeScope() : null);
             }
+
+            handed = HandedGradients.Add(result, inputs);
         }
         catch (Exception problem)
         {
@@ -140,7 +145,7 @@ internal sealed class TrainingVariant : IDisposable
 
         // Native code reads the handles after this has returned: nobody may finalise them until the next call.
         Free();
-        _returned = result;
+        (_returned, _handed) = (result, handed);
         return result!;
     }
 
@@ -224,6 +229,7 @@ internal sealed class TrainingVariant : IDisposable
 
     private void Free()
     {
+        HandedGradients.Remove(_handed);
         foreach (var tensor in _returned)
         {
             tensor?.Dispose();
