@@ -24,6 +24,22 @@ internal static class GraphView
         return MimeBundle.Of(html, $"{title}\n{table.Plain}");
     }
 
+    /// <summary>What a graph takes: in all, and by operation, the dearest first.</summary>
+    public static MimeBundle Of(GraphCost cost)
+    {
+        var rows = cost.Nodes.GroupBy(node => node.Node.Operator.Name).OrderByDescending(group => group.Sum(node => node.Flops)).ThenByDescending(group => group.Sum(node => node.BytesRead + node.BytesWritten))
+            .Select(group => (IReadOnlyList<object?>)
+            [
+                group.Key, group.Count(), Units.Count(group.Sum(node => node.Flops)), Units.Bytes(group.Sum(node => node.BytesRead)), Units.Bytes(group.Sum(node => node.BytesWritten)),
+            ]);
+        var table = new TableView(["operation", "calls", "FLOPs", "read", "written"], rows)
+        {
+            Note = $"{Units.Bytes(cost.PeakActivationBytes)} of activations at most, {Units.Bytes(cost.ParameterBytes)} of parameters",
+        }.ToMimeBundle();
+        var title = $"{Units.Count(cost.Flops)} FLOPs, {Units.Bytes(cost.BytesRead)} read, {Units.Bytes(cost.BytesWritten)} written";
+        return MimeBundle.Of(Fragment.Box(table.Html!, title), $"{cost}\n{table.Plain}");
+    }
+
     /// <summary>What each pass did.</summary>
     public static MimeBundle Of(ImmutableArray<PassRecord> passes)
     {

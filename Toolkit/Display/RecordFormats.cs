@@ -35,6 +35,7 @@ internal static class RecordFormats
         Formatter.Register<PassRecord>(GraphView.Of);
         Formatter.Register<ImmutableArray<PassRecord>>(GraphView.Of);
         Formatter.Register<CompileReport>(GraphView.Of);
+        Formatter.Register<GraphCost>(GraphView.Of);
         Formatter.Register<DecodeMeasurement>(measurement => Facts("Decode", Of(measurement)));
         Formatter.Register<torch.Tensor>(TensorFormat.Format);
         Formatter.Register<torch.nn.Module>(module => module is ICompiledModule compiled ? GraphView.Of(compiled) : new ModelCard(module).ToMimeBundle());

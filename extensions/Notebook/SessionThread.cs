@@ -51,6 +51,18 @@ internal sealed class SessionThread : IDisposable
         }
     }
 
+    /// <summary>What was meant to wake the last cell, and came too late, would end the next one at its first wait.</summary>
+    private static void Settle()
+    {
+        try
+        {
+            Thread.Sleep(1);
+        }
+        catch (ThreadInterruptedException)
+        {
+        }
+    }
+
     private void Run()
     {
         while (!_work.IsCompleted)
@@ -59,6 +71,7 @@ internal sealed class SessionThread : IDisposable
             {
                 if (_work.TryTake(out var work, Timeout.Infinite))
                 {
+                    Settle();
                     work();
                 }
             }

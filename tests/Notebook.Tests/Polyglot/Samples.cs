@@ -49,6 +49,7 @@ internal static class Samples
         ["list of tensors"] = new List<torch.Tensor> { torch.ones(2), torch.zeros(3) },
         ["picture"] = ImageView.Of(Encoding.UTF8.GetBytes("<svg xmlns=\"http://www.w3.org/2000/svg\"/>")),
         ["graph"] = _compiled.Graph,
+        ["cost"] = _compiled.Graph.Cost(),
         ["passes"] = Compiled.Passes,
         ["pass"] = Compiled.Passes[^1],
         ["compiled graph"] = Compiled,
