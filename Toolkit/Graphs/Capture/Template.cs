@@ -55,6 +55,8 @@ internal abstract class Template
         {
             case null or string or Type or Device or TorchSharp.Scalar:
                 return new Constant(value);
+            case Tensor { IsInvalid: true }:
+                return new Constant(value); // no tensor: the weights of MultiheadAttention that nobody wanted
             case Tensor tensor:
                 return new Hole(hole(tensor));
             case not (ValueType or SpanValue) when isConstant(value):

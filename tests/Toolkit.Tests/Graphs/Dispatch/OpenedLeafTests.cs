@@ -20,6 +20,7 @@ public sealed class OpenedLeafTests
         ["LSTMCell"] = () => (new Around(LSTMCell(6, 8), Loop), randn(4, 2, 6)),
         ["GRUCell"] = () => (new Around(GRUCell(6, 8), (m, x) => ((GRUCell)m).call(x, zeros(2, 8))), randn(2, 6)),
         ["RNNCell"] = () => (new Around(RNNCell(6, 8), (m, x) => ((RNNCell)m).call(x, zeros(2, 8))), randn(2, 6)),
+        ["MultiheadAttention, no weights"] = () => (new Around(MultiheadAttention(16, 4), (m, x) => ((MultiheadAttention)m).call(x, x, x, null, false, null).Item1), randn(5, 2, 16)),
         ["MultiheadAttention"] = () => (new Around(MultiheadAttention(16, 4), (m, x) => ((MultiheadAttention)m).call(x, x, x, null, true, null).Item1), randn(5, 2, 16)),
         ["TransformerEncoderLayer"] = () => (new Around(TransformerEncoderLayer(16, 4, 32, 0.1), (m, x) => ((TransformerEncoderLayer)m).call(x, null, null)), randn(5, 2, 16)),
         ["TransformerEncoder"] = () => (new Around(TransformerEncoder(TransformerEncoderLayer(16, 4, 32, 0), 2), (m, x) => ((TransformerEncoder)m).call(x, null, null)), randn(5, 2, 16)),
