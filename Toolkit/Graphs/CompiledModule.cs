@@ -25,11 +25,11 @@ public sealed partial class CompiledModule<T, TResult> : nn.Module<T, TResult>, 
 
     /// <summary>What runs the graph that was captured last.</summary>
     /// <exception cref="InvalidOperationException">None was captured yet.</exception>
-    public IExecutable Executable => (_cache.Last ?? throw NothingCaptured()).Executable;
+    public IExecutable Executable => _cache.Last.Executable;
 
     /// <summary>The kernels of the graph that was captured last; none where it runs operation by operation.</summary>
     /// <exception cref="InvalidOperationException">None was captured yet.</exception>
-    public IReadOnlyList<CpuKernelInfo> Kernels => (_cache.Last ?? throw NothingCaptured()).Kernels;
+    public IReadOnlyList<CpuKernelInfo> Kernels => _cache.Last.Kernels;
 
     /// <summary>What became of the calls so far.</summary>
     public CompileReport Explain() => _cache.Report;
@@ -52,8 +52,6 @@ public sealed partial class CompiledModule<T, TResult> : nn.Module<T, TResult>, 
 
     /// <inheritdoc/>
     public override TResult forward(T input) => (TResult)_cache.Call([input])!;
-
-    private static InvalidOperationException NothingCaptured() => new("there is no graph yet: call the module, or see Explain()");
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

@@ -25,11 +25,11 @@ public sealed partial class CompiledModule<T1, T2, T3, TResult> : nn.Module<T1, 
 
     /// <summary>What runs the graph that was captured last.</summary>
     /// <exception cref="InvalidOperationException">None was captured yet.</exception>
-    public IExecutable Executable => (_cache.Last ?? throw NothingCaptured()).Executable;
+    public IExecutable Executable => _cache.Last.Executable;
 
     /// <summary>The kernels of the graph that was captured last; none where it runs operation by operation.</summary>
     /// <exception cref="InvalidOperationException">None was captured yet.</exception>
-    public IReadOnlyList<CpuKernelInfo> Kernels => (_cache.Last ?? throw NothingCaptured()).Kernels;
+    public IReadOnlyList<CpuKernelInfo> Kernels => _cache.Last.Kernels;
 
     /// <summary>What became of the calls so far.</summary>
     public CompileReport Explain() => _cache.Report;
@@ -45,8 +45,6 @@ public sealed partial class CompiledModule<T1, T2, T3, TResult> : nn.Module<T1, 
 
     /// <inheritdoc/>
     public override TResult forward(T1 input1, T2 input2, T3 input3) => (TResult)_cache.Call([input1, input2, input3])!;
-
-    private static InvalidOperationException NothingCaptured() => new("there is no graph yet: call the module, or see Explain()");
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

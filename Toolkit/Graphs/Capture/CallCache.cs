@@ -37,8 +37,10 @@ internal sealed class CallCache : IDisposable
         }
     }
 
-    /// <summary>The graph that was captured last; null before there is one.</summary>
-    public Specialization? Last => _splitter.Points.SelectMany(point => point.Graphs).LastOrDefault() ?? _graphs.LastOrDefault();
+    /// <summary>The graph that was captured last.</summary>
+    /// <exception cref="InvalidOperationException">None was captured yet.</exception>
+    public Specialization Last => _splitter.Points.SelectMany(point => point.Graphs).LastOrDefault() ?? _graphs.LastOrDefault()
+        ?? throw new InvalidOperationException("there is no graph yet: call the module, or see Explain()");
 
     /// <summary>Saves the captured calls.</summary>
     /// <exception cref="CompiledArtifactException">There are none, or they cannot be saved.</exception>

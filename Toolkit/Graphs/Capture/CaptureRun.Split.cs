@@ -62,16 +62,7 @@ internal sealed partial class CaptureRun
             return next;
         }
 
-        if (tracer.SwitchesGrad && tracer.RequiresGrad)
-        {
-            tracer.End("gradients are turned on or off where they are recorded", "use detach()");
-        }
-
-        if (tracer.Break is null)
-        {
-            Finish(tracer, result);
-        }
-
+        Conclude(tracer, result);
         Break = tracer.Break;
         if (Break is not null)
         {

@@ -50,6 +50,18 @@ internal sealed partial class CaptureRun
             return frames;
         }
 
+        Conclude(tracer, result);
+        if (tracer.Break is not null)
+        {
+            EndEarly(tracer);
+        }
+
+        return result;
+    }
+
+    /// <summary>A program that came to its end becomes a graph, unless something on the way kept it from being one.</summary>
+    private void Conclude(Tracer tracer, object? result)
+    {
         if (tracer.SwitchesGrad && tracer.RequiresGrad)
         {
             tracer.End("gradients are turned on or off where they are recorded", "use detach()");
@@ -59,13 +71,6 @@ internal sealed partial class CaptureRun
         {
             Finish(tracer, result);
         }
-
-        if (tracer.Break is not null)
-        {
-            EndEarly(tracer);
-        }
-
-        return result;
     }
 
     /// <summary>What the interpreter cannot do stops it in the middle: what it did is taken back, and the call runs as it is.</summary>

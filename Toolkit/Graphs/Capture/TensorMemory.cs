@@ -16,7 +16,7 @@ internal static partial class TensorMemory
     public static bool AreShared(Tensor a, Tensor b) => AreOne(a, b) || (!a.IsInvalid && !b.IsInvalid && Start(a) is var start and not 0 && start == Start(b));
 
     /// <summary>Where the memory begins that a tensor is a view of; 0 where it has none that can be asked for.</summary>
-    private static nint Start(Tensor tensor)
+    public static nint Start(Tensor tensor)
     {
         if (tensor.is_sparse || tensor.numel() == 0)
         {

@@ -33,13 +33,20 @@ internal static unsafe class HandedGradients
     public static List<Tensor> Add(IReadOnlyList<Tensor?> returned, IReadOnlyList<Tensor> others)
     {
         var own = new List<Tensor>();
-        for (var i = 0; _add is not null && i < returned.Count; i++)
+        if (_add is null)
         {
-            if (returned[i] is { } tensor && !Enumerable.Range(0, returned.Count).Any(j => j != i && returned[j] is { } other && TensorMemory.AreShared(tensor, other))
-                && !others.Any(other => TensorMemory.AreShared(tensor, other)))
+            return own;
+        }
+
+        var starts = returned.Select(tensor => tensor is null ? 0 : TensorMemory.Start(tensor)).ToArray();
+        var shared = starts.GroupBy(start => start).Where(group => group.Count() > 1).Select(group => group.Key)
+            .Concat(others.Where(other => !other.IsInvalid).Select(TensorMemory.Start)).Append(0).ToHashSet();
+        for (var i = 0; i < starts.Length; i++)
+        {
+            if (!shared.Contains(starts[i]))
             {
-                _add(tensor.Handle);
-                own.Add(tensor);
+                _add(returned[i]!.Handle);
+                own.Add(returned[i]!);
             }
         }
 
