@@ -23,6 +23,12 @@ public sealed record CompileReport
     /// <summary>Where calls that are split go on after a break, and how many graphs begin there.</summary>
     public ImmutableArray<string> Continuations { get; init; } = [];
 
+    /// <summary>Sizes of dynamic dimensions for which a graph was made from one that was captured with other sizes: the module did not run for them.</summary>
+    public long Sizes { get; init; }
+
+    /// <summary>Why captured graphs stand for no other sizes of dynamic dimensions: calls with other sizes are captured in their turn.</summary>
+    public ImmutableArray<string> OwnSizes { get; init; } = [];
+
     /// <summary>Conditions that are checked at each call.</summary>
     public required int Guards { get; init; }
 
@@ -40,7 +46,7 @@ public sealed record CompileReport
 
     private IEnumerable<string> Lines()
     {
-        yield return $"{Graphs.Length} graphs of {string.Join(", ", Graphs.Select(graph => graph.Nodes.Length))} nodes, {Guards} guards; calls: {CompiledCalls} compiled, {CapturedCalls} captured, {EagerCalls} as they are";
+        yield return $"{Graphs.Length} graphs of {string.Join(", ", Graphs.Select(graph => graph.Nodes.Length))} nodes, {Guards} guards; calls: {CompiledCalls} compiled, {CapturedCalls} captured, {EagerCalls} as they are{(Sizes > 0 ? $"; {Sizes} further sizes" : "")}";
         foreach (var graphBreak in Breaks)
         {
             yield return $"break: {graphBreak}";
@@ -54,6 +60,11 @@ public sealed record CompileReport
         foreach (var group in OpaqueCalls.GroupBy(call => call))
         {
             yield return $"opaque: {group.Key}{(group.Count() > 1 ? $" × {group.Count()}" : "")}";
+        }
+
+        foreach (var group in OwnSizes.GroupBy(reason => reason))
+        {
+            yield return $"sizes are captured one by one: {group.Key}{(group.Count() > 1 ? $" × {group.Count()}" : "")}";
         }
 
         foreach (var training in Training)

@@ -56,6 +56,19 @@ public sealed class CompiledGraph : IExecutable
         }
     }
 
+    /// <summary>Takes note of the kernels that a graph would have, so that those of the same graph for another size serve it too.</summary>
+    internal static void Learn(Graph graph, CpuOptions options)
+    {
+        try
+        {
+            CpuExecutable.Learn(PassPipeline.Standard.Run(graph, out _), options);
+        }
+        catch (GraphException)
+        {
+            // What cannot be compiled has no kernels.
+        }
+    }
+
     /// <inheritdoc/>
     public Tensor[] Run(ReadOnlySpan<Tensor> inputs) => Executable.Run(inputs);
 

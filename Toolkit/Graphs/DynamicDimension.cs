@@ -3,4 +3,8 @@ namespace Toolkit.Graphs;
 /// <summary>A dimension of an argument whose size differs from call to call: the time of a sequence, the batch.</summary>
 /// <param name="Argument">Number of the argument, a tensor.</param>
 /// <param name="Dimension">The dimension; negative ones count from the end.</param>
-public readonly record struct DynamicDimension(int Argument, int Dimension);
+public readonly record struct DynamicDimension(int Argument, int Dimension)
+{
+    /// <summary>As in <c>dimension 1 of argument 0</c>.</summary>
+    public override string ToString() => $"dimension {Dimension} of argument {Argument}";
+}

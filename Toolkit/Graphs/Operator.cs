@@ -39,6 +39,12 @@ public sealed class Operator
     /// <summary>What passes and back ends need to know.</summary>
     public OperatorKind Kind { get; }
 
+    /// <summary>For an operator that is made anew whenever a call is captured: what it calls with what; equal ones do the same.</summary>
+    internal object? Identity { get; init; }
+
+    /// <summary>Whether it does the same as another.</summary>
+    internal bool IsSame(Operator other) => this == other || (Identity is { } identity && identity.Equals(other.Identity));
+
     /// <summary>Whether it changes one of its inputs.</summary>
     public bool IsMutating => Parameters.Any(parameter => parameter.IsWritten);
 

@@ -65,6 +65,9 @@ internal sealed class AccessPath
     /// <summary>An element of it.</summary>
     public AccessPath Element(object key, Type type) => new(_root, _argument, type, _steps.Add(new Key(key)));
 
+    /// <summary>Whether another leads from the same object along the same way.</summary>
+    public bool IsSame(AccessPath other) => ReferenceEquals(_root, other._root) && _argument == other._argument && _steps.SequenceEqual(other._steps);
+
     /// <summary>Code that reads it.</summary>
     public Expression Read(Expression arguments, Func<object, Expression> constant)
     {

@@ -18,6 +18,9 @@ internal sealed class CallCache : IDisposable
     private Specialization[] _graphs = [];
     private (GuardSet Guards, GraphBreak Break)[] _breaks = [];
     private readonly Dictionary<Specialization, Specialization> _sizes = new(ReferenceEqualityComparer.Instance); // the first graph of those that differ in sizes only
+    private readonly List<(Specialization Captured, Specialization First, SizeFamily Family)> _families = [];
+    private readonly List<string> _ownSizes = [];
+    private long _instances;
     private long _clock;
     private long _compiled;
     private long _captured;
@@ -29,8 +32,8 @@ internal sealed class CallCache : IDisposable
     /// <param name="options">How it is compiled.</param>
     public CallCache(nn.Module module, MethodInfo method, CompileOptions options)
     {
-        (_module, _method, _options) = (module, method, options);
-        _splitter = new Splitter(module, method, options, _lock);
+        (_module, _method, _options) = (module, method, options.Dynamic.IsDefaultOrEmpty ? options : options with { Cpu = (options.Cpu ?? new()) with { Forms = new() } });
+        _splitter = new Splitter(module, method, _options, _lock);
         if (options.Backend is null)
         {
             Cpu.CpuBackend.WarmUpFor(module.GetType().AssemblyQualifiedName!, options.Cpu ?? new());
@@ -49,7 +52,7 @@ internal sealed class CallCache : IDisposable
         lock (_lock)
         {
             RequireWhole();
-            ArtifactSaver.Save(path, _module, _graphs, _options.Cpu, options ?? new());
+            ArtifactSaver.Save(path, _module, _graphs, _options.Cpu is null ? null : _options.Cpu with { Forms = null }, options ?? new());
         }
     }
 
@@ -99,6 +102,8 @@ internal sealed class CallCache : IDisposable
                     Recompiles = [.. _recompiles, .. _splitter.Recompiles],
                     Continuations = [.. _splitter.Points.Select(point => $"{point.Origin}: {(point.IsSkipped ? "run as it is" : $"{point.Graphs.Count} graphs")}")],
                     Training = [.. All.Select(entry => entry.Executable).OfType<Dispatch.TrainingGraph>().Select(graph => graph.ToString())],
+                    Sizes = _instances,
+                    OwnSizes = [.. _ownSizes],
                     Guards = All.Sum(entry => entry.Guards.Guards.Count),
                     CompiledCalls = Interlocked.Read(ref _compiled),
                     CapturedCalls = Interlocked.Read(ref _captured),
@@ -128,6 +133,11 @@ internal sealed class CallCache : IDisposable
             if (_graphs != graphs && TryRun(_graphs.Except(graphs), arguments, ref call, out result))
             {
                 return result;
+            }
+
+            if (TryInstance(arguments) is { } instance)
+            {
+                return TryRun([instance], arguments, ref call, out result) ? result : throw new InvalidOperationException("a graph that was made for a call does not stand for it");
             }
 
             var sized = _options.Dynamic.IsDefaultOrEmpty ? null : Array.Find(_graphs, entry => entry.Guards.DiffersOnlyIn(_options.Dynamic, arguments));
@@ -183,6 +193,24 @@ internal sealed class CallCache : IDisposable
             _sizes.Remove(oldest);
             _graphs = [.. _graphs.Where(entry => entry != oldest)];
         }
+    }
+
+    /// <summary>What stands for a call of which only sizes are new; null where it has to be captured.</summary>
+    private Specialization? TryInstance(object?[] arguments)
+    {
+        foreach (var (captured, first, family) in _families)
+        {
+            if (captured.Guards.DiffersOnlyIn(family.Dimensions, arguments) && family.TryMake(arguments) is { } made)
+            {
+                _graphs = [.. _graphs, made];
+                _instances++;
+                made.LastUse = Interlocked.Increment(ref _clock);
+                Keep(made, first);
+                return made;
+            }
+        }
+
+        return null;
     }
 
     private bool TryRun(IEnumerable<Specialization> graphs, object?[] arguments, ref SplitState? call, out object? result)
@@ -290,6 +318,20 @@ internal sealed class CallCache : IDisposable
         {
             _graphs = [.. _graphs, made];
             made.LastUse = Interlocked.Increment(ref _clock);
+            if (run.WhyNoFamily is { } whyNot)
+            {
+                _ownSizes.Add(whyNot);
+            }
+
+            if (run.Family is { } family)
+            {
+                _families.Add((made, first ?? made, family));
+                if (_families.Count > _options.DynamicSizes)
+                {
+                    _families.RemoveAt(0);
+                }
+            }
+
             if (first is not null)
             {
                 Keep(made, first);

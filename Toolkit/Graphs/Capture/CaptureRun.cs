@@ -17,6 +17,12 @@ internal sealed partial class CaptureRun
     /// <summary>Why the graph ended early; null where it did not.</summary>
     public GraphBreak? Break { get; private set; }
 
+    /// <summary>What was captured; null where the graph ended early.</summary>
+    public CaptureRecipe? Recipe { get; private set; }
+
+    /// <summary>The calls with other sizes that it tells of; null where it tells of none.</summary>
+    public SizeFamily? Family { get; private set; }
+
     /// <summary>What stands for such calls; null where the graph ended early.</summary>
     public Specialization? Specialization { get; private set; }
 
@@ -31,7 +37,8 @@ internal sealed partial class CaptureRun
     /// <exception cref="GraphBreakException">The graph ended early, which was not allowed.</exception>
     public object? Call(object?[] arguments)
     {
-        using var tracer = new Tracer(_module, _options.FullGraph, _call);
+        using var tracer = new Tracer(_module, _options.FullGraph, _call) { Numbers = FindsSizes || _isProbe ? new() : null };
+        _arguments = arguments;
         tracer.WatchArguments(arguments, [.. _method.GetParameters().Select(parameter => parameter.ParameterType)]);
         object? result;
         try
@@ -192,9 +199,25 @@ internal sealed partial class CaptureRun
         // A part of a call is one of several functions that autograd sees one after the other: it runs as autograd knows it.
         var isPart = _isContinuation || result is FramesTemplate;
         var runsAsItIs = (_isContinuation && graph.Nodes.Any(node => node.Operator.IsMutating)) || (needsGradient && (isPart || _options.Mode == CompileMode.Captured));
-        IExecutable executable = runsAsItIs ? new GraphInterpreter(graph) : !needsGradient ? backend(graph) : new Dispatch.TrainingGraph(graph, tracer.Natives, backend);
-        var guards = new GuardSet([.. tracer.Guards, .. separate], tracer.Tensors.Inputs, tracer.IsGradEnabled);
-        return new(guards, executable, tracer.Tensors.Inputs, result, places, views, [.. holes.Select(tracer.Detached.Contains)], fields, disposed, tracer.HeedsInterruption);
+        var natives = tracer.Natives;
+        IExecutable Executable(Graph made) => runsAsItIs ? new GraphInterpreter(made) : !needsGradient ? backend(made) : new Dispatch.TrainingGraph(made, natives, backend);
+        Recipe = new(
+            graph, [.. tracer.Guards, .. separate], tracer.Tensors.Inputs, tracer.Tensors.Tensors, result, places, views, [.. holes.Select(tracer.Detached.Contains)], fields, disposed,
+            tracer.HeedsInterruption, tracer.IsGradEnabled, Executable)
+        {
+            Numbers = tracer.Numbers is { } numbers ? (numbers, tracer.Tensors.Known) : null,
+        };
+        if (_isProbe)
+        {
+            return null;
+        }
+
+        if (FindsSizes && !isPart)
+        {
+            FindSizes(Recipe, needsGradient ? natives : null);
+        }
+
+        return Recipe.Make();
     }
 
     /// <summary>Where something is changed in place it matters that nothing else lies in the same memory.</summary>

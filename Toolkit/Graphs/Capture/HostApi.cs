@@ -86,6 +86,53 @@ internal static class HostApi
         or Exception || value.GetType() is { IsValueType: true } || value.GetType().Namespace is "System.Collections.Immutable" or "System.Collections.Frozen"
         || value.GetType().Name.Contains("Comparer", StringComparison.Ordinal);
 
+    /// <summary>Whether a method compares or hashes objects that it is given, or may.</summary>
+    public static bool LooksInto(MethodBase method) => Compares(method) || method.Name is "Add" or "TryAdd" or "TryGetValue" or "get_Item" or "set_Item";
+
+    private static bool Compares(MethodBase method) => method.Name is "Equals" or "GetHashCode" or "CompareTo" or "Contains" or "IndexOf" or "LastIndexOf" or "Remove" or "ContainsKey" or "ContainsValue"
+        or "Distinct" or "ToHashSet" or "SequenceEqual";
+
+    /// <summary>Whether a method moves numbers from one place to another and computes nothing but sums and differences of them: what it is given may depend on sizes.</summary>
+    public static bool Moves(MethodBase method)
+    {
+        var type = method.DeclaringType!;
+        if (method.Name is "MoveNext" or "get_Current" or "GetEnumerator" or "Dispose" or "Reset" || method.Name.EndsWith("GetEnumerator", StringComparison.Ordinal) || method.Name.EndsWith(".get_Current", StringComparison.Ordinal))
+        {
+            return true;
+        }
+
+        if (type.IsArray || type == typeof(Array))
+        {
+            return method.Name is "Copy" or "CopyTo" or "Clone" or "Empty" or "Resize" or "Reverse" or "Get" or "Set" or "GetValue" or "SetValue" or "get_Length" or "get_LongLength" or "GetLength" or "Fill";
+        }
+
+        if (type == typeof(Enumerable))
+        {
+            return method.Name is "Select" or "SelectMany" or "Where" or "Any" or "All" or "Aggregate" or "Skip" or "Take" or "SkipLast" or "TakeLast" or "First" or "Last" or "Single" or "ElementAt" or "Concat" or "Append"
+                or "Prepend" or "Reverse" or "ToArray" or "ToList" or "Zip" or "Cast" or "OfType" or "Count" or "Sum" or "AsEnumerable";
+        }
+
+        var open = type.IsGenericType ? type.GetGenericTypeDefinition() : type;
+        return open == typeof(List<>) || open == typeof(IList<>) || open == typeof(IReadOnlyList<>) || open == typeof(ICollection<>)
+            ? method.IsConstructor || method.Name is "Add" or "AddRange" or "get_Item" or "set_Item" or "Insert" or "InsertRange" or "ToArray" or "get_Count" or "Reverse" or "CopyTo" or "GetRange" or "ForEach"
+            : type == typeof(RuntimeHelpers) ? method.Name == "GetSubArray"
+            : IsNumber(type)
+                || ((type.FullName!.StartsWith("System.ValueTuple", StringComparison.Ordinal) || type.FullName.StartsWith("System.Tuple", StringComparison.Ordinal) || open == typeof(KeyValuePair<,>) || open == typeof(Nullable<>))
+                    && (method.IsConstructor || method.Name is "Create" || method.Name.StartsWith("get_", StringComparison.Ordinal)));
+    }
+
+    /// <summary>Whether a parameter is a place, a count or a part: what comes out does not depend on it as a sum does.</summary>
+    public static bool IsPlace(MethodBase method, int parameter)
+    {
+        // As it is declared: an element of a list of numbers is no place.
+        var declared = IsNumber(method.DeclaringType!) ? null : method.Module.ResolveMethod(method.MetadataToken)!.GetParameters()[parameter].ParameterType;
+        return declared == typeof(int) || declared == typeof(long) || declared == typeof(Index) || declared == typeof(Range);
+    }
+
+    /// <summary>Whether a type is a number, or a place or a part of a dimension given by numbers.</summary>
+    private static bool IsNumber(Type type) =>
+        type == typeof(TorchSharp.Scalar) || type == typeof(TensorIndex) || type == typeof(Size) || type == typeof(Index) || type == typeof(Range) || type == typeof(TorchSharp.ScalarExtensionMethods);
+
     private static bool IsChanging(Type level, MethodBase method, object?[] arguments)
     {
         if (level == typeof(Random))
@@ -108,8 +155,7 @@ internal static class HostApi
     private static (string Reason, string Advice)? OfTensors(MethodBase method, object? self, object?[] arguments, string name)
     {
         var isText = method.DeclaringType == typeof(string) || method.DeclaringType == typeof(StringBuilder) || method.Name == "ToString";
-        var compares = method.Name is "Equals" or "GetHashCode" or "CompareTo" or "Contains" or "IndexOf" or "LastIndexOf" or "Remove" or "ContainsKey" or "ContainsValue" or "Distinct" or "ToHashSet" or "SequenceEqual";
-        if (!isText && !compares)
+        if (!isText && !Compares(method))
         {
             return null;
         }

@@ -40,7 +40,10 @@ internal sealed class OpaqueCall
         var call = new OpaqueCall(method, receiver, templates!);
         var name = $"torchsharp::{Plain(method.DeclaringType!.Name)}_{Plain(method.Name)}";
         var schema = $"{name}(Tensor{(isMutating ? "(a!)" : "")}[] tensors) -> {(outputs == 1 ? "Tensor" : "Tensor[]")}";
-        return new Operator(schema, isRandom ? OperatorKind.Random : OperatorKind.Other, null, (_, given) => call.Run(given));
+        return new Operator(schema, isRandom ? OperatorKind.Random : OperatorKind.Other, null, (_, given) => call.Run(given))
+        {
+            Identity = (isMutating, outputs, call),
+        };
     }
 
     /// <summary>The tensors in what a call returned, in order.</summary>
@@ -57,6 +60,12 @@ internal sealed class OpaqueCall
             other => other is not (System.Collections.IEnumerable or System.Runtime.CompilerServices.ITuple));
         return found;
     }
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => obj is OpaqueCall other && other._method == _method && other._self.IsSame(_self) && Template.AreSame(other._arguments, _arguments);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => _method.GetHashCode();
 
     private Tensor[] Run(Tensor[] tensors)
     {

@@ -40,6 +40,9 @@ internal sealed class ResultViews
         return (value, isSame ? new([.. steps]) : null);
     }
 
+    /// <summary>The same views, of another graph.</summary>
+    public ResultViews Map(Func<Node, Node> other) => new([.. _steps.Select(step => (other(step.Node), step.Index))]);
+
     /// <summary>The view of a value, in a graph.</summary>
     public Value Apply(GraphBuilder builder, Value root)
     {

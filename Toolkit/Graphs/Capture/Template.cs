@@ -18,6 +18,9 @@ internal abstract class Template
     /// <exception cref="CompiledArtifactException">It cannot be made again from a file.</exception>
     public virtual ResultPart Describe() => throw new CompiledArtifactException($"a {GetType().Name} is returned, which an artifact cannot make again");
 
+    /// <summary>Whether another is the same object with the same holes.</summary>
+    public virtual bool IsSame(Template other) => false;
+
     /// <summary>What a file describes.</summary>
     /// <exception cref="FormatException">That is nothing.</exception>
     public static Template From(ResultPart part)
@@ -78,6 +81,9 @@ internal abstract class Template
         }
     }
 
+    /// <summary>Whether templates are the same, one by one.</summary>
+    public static bool AreSame(IReadOnlyList<Template> some, IReadOnlyList<Template> others) => some.Count == others.Count && some.Zip(others).All(pair => pair.First.IsSame(pair.Second));
+
     private static Template[]? Parts(IEnumerable values, Func<Tensor, int> hole, Func<object, bool> isConstant)
     {
         var parts = values.Cast<object?>().Select(value => Of(value, hole, isConstant)).ToArray();
@@ -87,6 +93,10 @@ internal abstract class Template
     /// <summary>What stays.</summary>
     private sealed class Constant(object? value) : Template
     {
+        private object? Value => value;
+
+        public override bool IsSame(Template other) => other is Constant constant && (ReferenceEquals(value, constant.Value) || (value is string or ValueType && value.Equals(constant.Value)));
+
         public override object? Fill(Func<int, Tensor> tensors) => value;
 
         public override ResultPart Describe() => new("constant", TypeNames.Of(value?.GetType() ?? typeof(object)), Value: TypeNames.Text(value));
@@ -95,6 +105,10 @@ internal abstract class Template
     /// <summary>A tensor.</summary>
     private sealed class Hole(int number) : Template
     {
+        private int Number => number;
+
+        public override bool IsSame(Template other) => other is Hole hole && hole.Number == number;
+
         public override object? Fill(Func<int, Tensor> tensors) => tensors(number);
 
         public override ResultPart Describe() => new("tensor", Hole: number);
@@ -114,12 +128,22 @@ internal abstract class Template
     /// <summary>A span.</summary>
     private sealed class Span(Type element, Template elements) : Template
     {
+        private Type ElementType => element;
+
+        private Template Elements => elements;
+
+        public override bool IsSame(Template other) => other is Span span && span.ElementType == element && span.Elements.IsSame(elements);
+
         public override object? Fill(Func<int, Tensor> tensors) => SpanValue.Of((Array)elements.Fill(tensors)!, element);
     }
 
     /// <summary>An array or a list.</summary>
     private sealed class Sequence(Type element, Template[] parts, bool isList) : Template
     {
+        private (Type Type, bool IsList, Template[] Parts) Own => (element, isList, parts);
+
+        public override bool IsSame(Template other) => other is Sequence { Own: var own } && own.Type == element && own.IsList == isList && AreSame(own.Parts, parts);
+
         public override object? Fill(Func<int, Tensor> tensors)
         {
             var array = Array.CreateInstance(element, parts.Length);
@@ -137,6 +161,10 @@ internal abstract class Template
     /// <summary>A tuple of either kind.</summary>
     private sealed class TupleOf(Type type, Template[] items) : Template
     {
+        private (Type Type, Template[] Items) Own => (type, items);
+
+        public override bool IsSame(Template other) => other is TupleOf { Own: var own } && own.Type == type && AreSame(own.Items, items);
+
         public override object? Fill(Func<int, Tensor> tensors) => Make(type, [.. items.Select(item => item.Fill(tensors))]);
 
         public override ResultPart Describe() => new("tuple", TypeNames.Of(type), Parts: [.. items.Select(item => item.Describe())]);
@@ -153,6 +181,10 @@ internal abstract class Template
     /// <summary>A dictionary.</summary>
     private sealed class Map(Type type, object[] keys, Template[] values) : Template
     {
+        private (Type Type, object[] Keys, Template[] Values) Own => (type, keys, values);
+
+        public override bool IsSame(Template other) => other is Map { Own: var own } && own.Type == type && own.Keys.SequenceEqual(keys) && AreSame(own.Values, values);
+
         public override object? Fill(Func<int, Tensor> tensors)
         {
             var dictionary = (IDictionary)Activator.CreateInstance(type)!;

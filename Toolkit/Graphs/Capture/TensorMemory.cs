@@ -28,6 +28,19 @@ internal static partial class TensorMemory
         return failed ? 0 : address - (nint)(offset * tensor.ElementSize);
     }
 
+    /// <summary>Gives a tensor the values of another, both in one piece and of one type; nobody counts it as a change.</summary>
+    public static unsafe void Overwrite(Tensor tensor, Tensor values)
+    {
+        if (tensor.numel() > 0 && aoti_torch_get_data_ptr(tensor.Handle, out var target) == 0 && aoti_torch_get_data_ptr(values.Handle, out var source) == 0)
+        {
+            var bytes = tensor.numel() * tensor.ElementSize;
+            Buffer.MemoryCopy((void*)source, (void*)target, bytes, bytes);
+        }
+
+        GC.KeepAlive(tensor);
+        GC.KeepAlive(values);
+    }
+
     [LibraryImport("torch_cpu")]
     private static partial int aoti_torch_get_data_ptr(nint tensor, out nint address);
 

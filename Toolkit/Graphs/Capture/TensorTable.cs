@@ -72,6 +72,9 @@ internal sealed class TensorTable(GraphBuilder builder, Func<Tensor, AccessPath,
         return input;
     }
 
+    /// <summary>The value of a tensor that has one already.</summary>
+    public Value? Known(Tensor tensor) => _values.GetValueOrDefault(tensor);
+
     /// <summary>Says which value a tensor is from now on.</summary>
     public void Set(Tensor tensor, Value value) => _values[tensor] = value;
 

@@ -19,6 +19,7 @@ internal sealed partial class Tracer
             return;
         }
 
+        Numbers?.Call(method, self, arguments);
         var type = method.DeclaringType!;
         if (EndsRegime(method, self))
         {
@@ -54,6 +55,11 @@ internal sealed partial class Tracer
         if (!IsOpening)
         {
             return;
+        }
+
+        if (Numbers is not null && Classify(method) != Il.CallKind.Leaf)
+        {
+            Numbers.Return(method, self, result);
         }
 
         _call?.Note(method, self, result);

@@ -19,6 +19,18 @@ internal sealed partial class Tracer : CaptureObserver, IDisposable
     private readonly bool _isWhole;
     private Interpreter? _interpreter;
 
+    /// <summary>What the call does with numbers; null where nobody wants to know.</summary>
+    public NumberTrace? Numbers { get; init; }
+
+    /// <inheritdoc/>
+    public override void Computing(System.Reflection.Metadata.ILOpCode code, StackValue a, StackValue b)
+    {
+        if (Numbers is not null && IsOpening)
+        {
+            Numbers.Compute(code, a, b);
+        }
+    }
+
     /// <summary>Watches calls of a module.</summary>
     /// <param name="root">The module.</param>
     /// <param name="isWhole">Whether a graph that ends early is an error.</param>

@@ -38,13 +38,13 @@ public sealed class CpuExecutable : IExecutable
             throw new ArgumentOutOfRangeException(nameof(options), $"{_width} floats in a vector; there are vectors of 4, 8 and 16");
         }
 
-        (_prepared, _constants) = Preparation.Prepare(graph);
+        (_prepared, _constants) = Preparation.Prepare(graph, options.Forms is not null);
         _sizes = [.. graph.Inputs.Select(input => input.Type.Shape.ToArray())];
         _strides = [.. graph.Inputs.Select(input => input.Type.Shape.ContiguousStrides.ToArray())];
         _results = [.. graph.Outputs.Select(output => (output.Type.Shape.ToArray(), output.Type.Shape.ContiguousStrides.ToArray(), output.Type.DType))];
         _resultBytes = [.. graph.Outputs.Select(output => output.Type.Elements * DataTypes.Size(output.Type.DType))];
         (_inputs, _outputs) = (new nint[graph.Inputs.Length], new nint[graph.Outputs.Length]);
-        _first = Planner.Make(_prepared, new long[graph.Inputs.Length][], _constants.Length, _width);
+        _first = Planner.Make(_prepared, new long[graph.Inputs.Length][], _constants.Length, _width, options.Forms is not null);
     }
 
     /// <inheritdoc/>
@@ -141,6 +141,16 @@ public sealed class CpuExecutable : IExecutable
 
         return executables;
     }
+
+    /// <summary>Takes note of the kernels that graphs would have, so that those that are compiled serve their sizes too.</summary>
+    internal static void Learn(Graph graph, CpuOptions options)
+    {
+        using var executable = new CpuExecutable(graph, options);
+        options.Forms!.Learn(executable._first.Kernels);
+    }
+
+    /// <summary>Whether its kernels serve other sizes too.</summary>
+    internal bool IsSizeless => _options.Forms is not null;
 
     /// <summary>The machine code of all its programs.</summary>
     internal IEnumerable<KernelAssembly> Assemblies
@@ -301,6 +311,7 @@ public sealed class CpuExecutable : IExecutable
 
     private static (KernelWriter Writer, KernelAssembly Assembly, KernelOrigin Origin) Write(IEnumerable<KernelStep> steps, int width, CpuOptions options)
     {
+        options.Forms?.Apply([.. steps]);
         var writer = new KernelWriter();
         foreach (var step in steps)
         {
@@ -314,7 +325,7 @@ public sealed class CpuExecutable : IExecutable
     /// <summary>The program for inputs that lie so.</summary>
     private void Make(long[]?[] strides)
     {
-        var plan = Planner.Make(_prepared, strides, _constants.Length, _width);
+        var plan = Planner.Make(_prepared, strides, _constants.Length, _width, _options.Forms is not null);
         var (writer, kernels, origin) = Write(plan.Kernels, _width, _options);
         Link(strides, plan, writer, kernels, origin);
     }

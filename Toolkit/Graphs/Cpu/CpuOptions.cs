@@ -12,6 +12,9 @@ public sealed record CpuOptions
     /// <summary>Whether machine code is optimized at once; if not, .NET does so after some calls (for tests with many kernels that run once).</summary>
     internal bool IsOptimized { get; init; } = true;
 
+    /// <summary>Where kernels of other sizes are remembered: then kernels are written so that one serves many sizes; null for kernels that are as fast as can be for one size.</summary>
+    internal KernelForms? Forms { get; init; }
+
     /// <summary>Floats in a vector: 4, 8 or 16; 0 for what is fastest here. Wider ones than the machine has are slow, not wrong.</summary>
     public int VectorWidth { get; init; }
 }

@@ -110,7 +110,7 @@ internal sealed class ArtifactSaver
     private void AddKernels(Specialization captured)
     {
         // What was captured while gradients were recorded runs operation by operation; the artifact records none.
-        using var made = captured.Executable is CompiledGraph { Executable: CpuExecutable } ? null : CompiledGraph.Make(captured.Graph, _cpu);
+        using var made = captured.Executable is CompiledGraph { Executable: CpuExecutable { IsSizeless: false } } ? null : CompiledGraph.Make(captured.Graph, _cpu);
         if ((made ?? (CompiledGraph)captured.Executable).Executable is not CpuExecutable executable)
         {
             return;

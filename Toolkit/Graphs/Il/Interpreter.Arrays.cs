@@ -9,7 +9,9 @@ internal sealed partial class Interpreter
     {
         all.Add(ILOpCode.Newarr, (x, f, i) =>
         {
-            var count = f.Pop().Int64;
+            var number = f.Pop();
+            x.Observer.Computing(i.Code, number, default);
+            var count = number.Int64;
             var array = Array.CreateInstance((Type)f.Code.Resolve(i), count < 0 ? throw new OverflowException() : count);
             x.Observer.Created(array);
             f.Push(StackValue.Object(array));
@@ -42,7 +44,9 @@ internal sealed partial class Interpreter
 
     private ElementLocation Element(Frame frame)
     {
-        var index = frame.Pop().Int64;
+        var number = frame.Pop();
+        observer.Computing(ILOpCode.Ldelema, number, default);
+        var index = number.Int64;
         var array = ArrayOf(frame.Pop());
         return (ulong)index < (ulong)array.LongLength ? new(array, index, observer.WritingElement) : throw new IndexOutOfRangeException();
     }

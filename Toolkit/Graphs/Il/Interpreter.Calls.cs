@@ -83,6 +83,11 @@ internal sealed partial class Interpreter
 
         if (TryIntrinsic(method, arguments, out var result))
         {
+            foreach (var place in SpanValue.IsSpan(method.DeclaringType!) && method.Name != "Fill" ? arguments.Where(argument => argument.IsInteger) : [])
+            {
+                observer.Computing(ILOpCode.Ldelema, place, default);
+            }
+
             return result;
         }
 

@@ -15,10 +15,11 @@ internal sealed partial class Interpreter
         ];
         foreach (var code in binary)
         {
-            all.Add(code, (_, f, i) =>
+            all.Add(code, (x, f, i) =>
             {
-                var right = f.Pop();
-                f.Push(Arithmetic.Binary(i.Code, f.Pop(), right));
+                var (right, left) = (f.Pop(), f.Pop());
+                x.Observer.Computing(i.Code, left, right);
+                f.Push(Arithmetic.Binary(i.Code, left, right));
             });
         }
 
@@ -31,13 +32,19 @@ internal sealed partial class Interpreter
         Compare(ILOpCode.Cgt_un, (a, b) => Comparison.IsLess(b, a, true));
         foreach (var code in Enum.GetValues<ILOpCode>().Where(code => code.ToString().StartsWith("Conv_", StringComparison.Ordinal)))
         {
-            all.Add(code, (_, f, i) => f.Push(Conversion.Convert(i.Code, f.Pop())));
+            all.Add(code, (x, f, i) =>
+            {
+                var value = f.Pop();
+                x.Observer.Computing(i.Code, value, default);
+                f.Push(Conversion.Convert(i.Code, value));
+            });
         }
 
-        void Compare(ILOpCode code, Func<StackValue, StackValue, bool> holds) => all.Add(code, (_, f, _) =>
+        void Compare(ILOpCode code, Func<StackValue, StackValue, bool> holds) => all.Add(code, (x, f, i) =>
         {
-            var right = f.Pop();
-            f.Push(StackValue.Of(holds(f.Pop(), right)));
+            var (right, left) = (f.Pop(), f.Pop());
+            x.Observer.Computing(i.Code, left, right);
+            f.Push(StackValue.Of(holds(left, right)));
         });
     }
 }

@@ -82,6 +82,11 @@ internal class Observer
     {
     }
 
+    /// <summary>An instruction computes with numbers, compares them, goes by them or finds an element by them.</summary>
+    public virtual void Computing(System.Reflection.Metadata.ILOpCode code, StackValue a, StackValue b)
+    {
+    }
+
     /// <summary>The program made an object.</summary>
     public virtual void Created(object value)
     {

@@ -14,14 +14,17 @@ internal sealed class Fusion
     private readonly Graph _graph;
     private readonly Dictionary<Node, Group> _groups = new(ReferenceEqualityComparer.Instance);
 
-    private Fusion(Graph graph) => _graph = graph;
+    private readonly long _fewRows;
+
+    private Fusion(Graph graph, long fewRows) => (_graph, _fewRows) = (graph, fewRows);
 
     /// <summary>The graph with fused nodes.</summary>
     /// <param name="graph">A pure graph.</param>
     /// <param name="isExcluded">Nodes to leave alone; null for none.</param>
-    public static Graph Apply(Graph graph, Func<Node, bool>? isExcluded = null)
+    /// <param name="fewRows">Rows of a matrix product up to which it is fused.</param>
+    public static Graph Apply(Graph graph, Func<Node, bool>? isExcluded = null, long fewRows = FewRows)
     {
-        var fusion = new Fusion(graph);
+        var fusion = new Fusion(graph, fewRows);
         for (var i = 0; i < graph.Nodes.Length; i++)
         {
             if (isExcluded?.Invoke(graph.Nodes[i]) != true)
@@ -35,14 +38,14 @@ internal sealed class Fusion
     }
 
     /// <summary>Whether a node is a matrix product of few rows whose weight is a matrix.</summary>
-    public static bool IsFewRows(Node node)
+    private bool IsFewRows(Node node)
     {
         if (MatrixProduct.Find(node) is not { } product || !product.Types.All(type => type.DType == product.Types[0].DType && type.Device == "cpu"))
         {
             return false;
         }
 
-        return product.Rows <= FewRows && product.Types[0].DType is TorchSharp.torch.ScalarType.Float32 or TorchSharp.torch.ScalarType.BFloat16 && product.Rows > 0 && product.Columns > 0 && product.Depth > 0;
+        return product.Rows <= _fewRows && product.Types[0].DType is TorchSharp.torch.ScalarType.Float32 or TorchSharp.torch.ScalarType.BFloat16 && product.Rows > 0 && product.Columns > 0 && product.Depth > 0;
     }
 
     /// <summary>Few rows that are long are better summed by all cores together, which libtorch does.</summary>
@@ -102,7 +105,7 @@ internal sealed class Fusion
     }
 
     /// <summary>Whether the values that a member reads from other members stand where the loop has them.</summary>
-    private static bool Fits(Node node, LoopDomain domain, HashSet<Node> members)
+    private bool Fits(Node node, LoopDomain domain, HashSet<Node> members)
     {
         if (MatrixProduct.Find(node) is not null && IsFewRows(node))
         {

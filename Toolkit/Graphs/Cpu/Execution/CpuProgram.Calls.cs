@@ -70,6 +70,11 @@ internal sealed unsafe partial class CpuProgram
         var results = node.Operator.Evaluate(new(node.Operator, node.Arguments), tensors);
         for (var i = 0; i < results.Length; i++)
         {
+            if (!results[i].shape.AsSpan().SequenceEqual(fallback.Sizes[i]))
+            {
+                throw new GraphException($"{node.Operator.Name} gave the shape {Shape.Create(results[i].shape)} where {Shape.Create(fallback.Sizes[i])} was expected ({node.Origin})");
+            }
+
             var result = LibTorchCalls.HasStrides(results[i].Handle, fallback.Sizes[i], fallback.Strides[i]) ? results[i] : results[i].contiguous();
             var address = LibTorchCalls.Address(result.Handle);
             if (fallback.Inputs.Any(input => Overlaps(input, address)))

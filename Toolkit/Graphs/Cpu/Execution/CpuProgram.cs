@@ -170,7 +170,14 @@ internal sealed unsafe partial class CpuProgram : IDisposable
             for (var s = 0; s < phase.Count; s++)
             {
                 var code = phase[s].Code;
-                var arguments = (nint*)_memory.Allocate(code.Arguments.Count * sizeof(nint));
+                var arguments = (nint*)_memory.Allocate((code.Arguments.Count + 1) * sizeof(nint));
+                if (code.Numbers is { } numbers)
+                {
+                    var sizes = _memory.Allocate(numbers.Length * sizeof(long));
+                    numbers.CopyTo(new Span<long>((void*)sizes, numbers.Length));
+                    arguments[code.Arguments.Count] = sizes;
+                }
+
                 for (var i = 0; i < code.Arguments.Count; i++)
                 {
                     arguments[i] = _addresses[code.Arguments[i].Slot];

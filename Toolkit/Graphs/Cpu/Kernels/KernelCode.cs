@@ -1,7 +1,7 @@
 namespace Toolkit.Graphs.Cpu;
 
 /// <summary>A kernel as it was written: <c>static void (long begin, long end, byte** a, byte* scratch)</c> works on units begin to end.</summary>
-internal sealed class KernelCode
+internal sealed record KernelCode
 {
     /// <summary>The body of the method, between its braces.</summary>
     public required string Body { get; init; }
@@ -11,6 +11,9 @@ internal sealed class KernelCode
 
     /// <summary>What <c>a</c> holds the addresses of.</summary>
     public required IReadOnlyList<KernelBuffer> Arguments { get; init; }
+
+    /// <summary>Numbers for which the text has names, reached through one more entry of <c>a</c>; null for none.</summary>
+    public long[]? Numbers { get; init; }
 
     /// <summary>Number of pieces that can be computed independently.</summary>
     public required long Units { get; init; }

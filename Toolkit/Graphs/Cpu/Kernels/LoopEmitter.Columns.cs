@@ -7,9 +7,9 @@ internal sealed partial class LoopEmitter
     private const long Chunk = 512; // values summed before they are added to the rest: so that rounding does not grow with their number
 
     /// <summary>Whether more of what is read lies in one piece along the last dimension that is not reduced than along the last that is.</summary>
-    private static bool IsBetterByColumns(LoopBody body)
+    private static bool IsBetterByColumns(LoopBody body, long least)
     {
-        if (!body.HasReductions || body.Rows == 0 || body.Extents[body.Rows - 1] < 4)
+        if (!body.HasReductions || body.Rows == 0 || body.Extents[body.Rows - 1] < least)
         {
             return false;
         }
@@ -22,7 +22,7 @@ internal sealed partial class LoopEmitter
     {
         var columns = _body.Extents[_body.Rows - 1];
         var outer = RowCount / columns;
-        var most = columns >= Together * _width ? Together : 1;
+        var most = _isSizeless || columns >= Together * _width ? Together : 1;
         var step = most * _width;
         var blocks = (columns + step - 1) / step;
         _code.Block("for (var unit = begin; unit < end; unit++)", () =>
@@ -43,7 +43,7 @@ internal sealed partial class LoopEmitter
                 });
             }
 
-            if (columns >= _width && columns % step != 0)
+            if (_isSizeless || (columns >= _width && columns % step != 0))
             {
                 _code.Block(Invariant($"for (; column + {_width} <= stop; column += {_width})"), () => Columns(1, null));
             }
@@ -52,7 +52,7 @@ internal sealed partial class LoopEmitter
                 Columns(1, null);
             }
 
-            if (columns % _width != 0)
+            if (_isSizeless || columns % _width != 0)
             {
                 _code.Block("if (column < stop)", () =>
                 {
@@ -91,7 +91,7 @@ internal sealed partial class LoopEmitter
     {
         var reductions = _live.Where(e => e.Reduction is not null && e.Level == pass + 1).ToArray();
         var needed = Needed(pass);
-        var isChunked = _body.Extents[^1] > 2 * Chunk && reductions.Any(e => e.Reduction == Reduction.Sum);
+        var isChunked = (_isSizeless || _body.Extents[^1] > 2 * Chunk) && reductions.Any(e => e.Reduction == Reduction.Sum);
         void Begin(string prefix) => Array.ForEach(reductions, e => ForEach(vectors, (suffix, _) => _code.Line($"var {prefix}{e.Id}{suffix} = Spread({Identity(e)});")));
         void Loop(string prefix, string from, string to)
         {

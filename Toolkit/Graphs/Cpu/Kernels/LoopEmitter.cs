@@ -13,18 +13,20 @@ internal sealed partial class LoopEmitter
     private readonly List<Expression> _scratch = [];
     private readonly bool _isVector;
     private readonly bool _keeps; // whether what is dear and needed by a later pass is kept for it
+    private readonly bool _isSizeless; // whether the text must not depend on extents but in its numbers
     private readonly bool _isColumns; // rows side by side in the lanes of a vector, instead of one after another
     private readonly string _direct; // what the kernel itself has computed, for operands without memory
     private readonly Dictionary<LoopOperand, int> _arguments;
     private readonly HashSet<LoopOperand> _within = new(ReferenceEqualityComparer.Instance); // operands with a pointer to the place in the outer reduced dimensions
 
-    private LoopEmitter(LoopBody body, CodeWriter code, int width, string direct, Dictionary<LoopOperand, int> arguments)
+    private LoopEmitter(LoopBody body, CodeWriter code, int width, string direct, Dictionary<LoopOperand, int> arguments, bool isSizeless)
     {
+        _isSizeless = isSizeless;
         (_body, _code, _width, _direct, _arguments, _isVector) = (body, code, width, direct, arguments, body.IsVector);
-        _isColumns = _isVector && direct == "" && IsBetterByColumns(body);
+        _isColumns = _isVector && direct == "" && IsBetterByColumns(body, isSizeless ? 2 : 4);
         _live = Live();
         _kept = [.. Enumerable.Range(0, Passes + 1).Select(_ => new HashSet<Expression>(ReferenceEqualityComparer.Instance))];
-        _keeps = _isVector && !(_isColumns && RowLength > LongestKept);
+        _keeps = _isVector && !(_isColumns && (isSizeless || RowLength > LongestKept));
         if (_keeps)
         {
             Keep();
@@ -39,13 +41,13 @@ internal sealed partial class LoopEmitter
         .Concat(_body.Stores.Where(store => store.IsFull).Select(store => store.Value.Level)).DefaultIfEmpty(-1).Max() + 1;
 
     /// <summary>The kernel of a loop.</summary>
-    public static KernelCode Emit(LoopBody body, int width)
+    public static KernelCode Emit(LoopBody body, int width, bool isSizeless = false)
     {
         var code = new CodeWriter();
         var arguments = new List<KernelBuffer>();
-        var emitter = new LoopEmitter(body, code, width, "", Arguments(body, arguments));
+        var emitter = new LoopEmitter(body, code, width, "", Arguments(body, arguments), isSizeless);
         var (length, rows) = (emitter.RowLength, emitter.RowCount);
-        var isBlocked = !body.HasReductions && length > 2 * Block;
+        var isBlocked = !body.HasReductions && (isSizeless || length > 2 * Block);
         var blocks = isBlocked ? (length + Block - 1) / Block : 1;
         emitter.Pointers();
         emitter.Constants();
@@ -64,7 +66,7 @@ internal sealed partial class LoopEmitter
             }
             else
             {
-                emitter.Row("unit", "0", Invariant($"{body.Extents[^1]}"), body.Extents[^1]);
+                emitter.Row("unit", "0", Invariant($"{body.Extents[^1]}"), isSizeless ? null : body.Extents[^1]);
             }
         });
         return emitter.Code(body.HasReductions ? "Rows" : "Pointwise", arguments, rows * blocks, emitter._scratch.Count * (length + width));
@@ -79,7 +81,7 @@ internal sealed partial class LoopEmitter
     /// <returns>Writes the row: its number, from, to.</returns>
     public static Action<string, string, string> Embed(LoopBody body, CodeWriter code, int width, string direct, List<KernelBuffer> arguments)
     {
-        var emitter = new LoopEmitter(body, code, width, direct, Arguments(body, arguments));
+        var emitter = new LoopEmitter(body, code, width, direct, Arguments(body, arguments), isSizeless: false);
         emitter.Pointers();
         emitter.Constants();
         return (row, from, to) => emitter.Row(row, from, to, null);

@@ -25,7 +25,7 @@ internal static class RowEmitter
                 code.Line("((long*)a[3])[0] = 1;");
                 code.Line("number = 0;");
             });
-            code.Line($"new ReadOnlySpan<{type}>(table + number * {table.Strides[0]}, {width}).CopyTo(new Span<{type}>(y + unit * {width}, {width}));");
+            code.Line($"new ReadOnlySpan<{type}>(table + number * {table.Strides[0]}, (int){width}).CopyTo(new Span<{type}>(y + unit * {width}, (int){width}));");
         });
         return Kernel(code, "Gather", [table.Buffer, numbers.Buffer, output.Buffer, status], count, 2 * count * width * DataTypes.Size(table.DType), 0);
     }

@@ -15,7 +15,7 @@ internal sealed partial class Planner
 
         var domain = body.Nodes.Select(Lowerings.Domain).OrderByDescending(own => own.Reduced is not null).ThenByDescending(own => own.Shape.Count).First();
         var loop = LoopBuilder.Build(body, domain, value => inputs[value], outputs);
-        Add(LoopEmitter.Emit(loop, _width), body.Nodes, [.. outputs.Select(output => output.Buffer)]);
+        Add(LoopEmitter.Emit(loop, _width, _isSizeless), body.Nodes, [.. outputs.Select(output => output.Buffer)]);
     }
 
     /// <summary>A matrix product of few rows, with what follows it.</summary>
@@ -46,7 +46,7 @@ internal sealed partial class Planner
         var bare = Temporary(new(product.X.Type.DType, Shape.Create([product.Rows, product.Columns])));
         _steps.Add(new ProductStep { Nodes = [product.Node], Output = bare, A = x, B = weight.Transpose(0, 1) });
         var whole = bare.Reshape(product.Node.Output.Type.Shape)!;
-        Add(LoopEmitter.Emit(LoopBuilder.Build(node.Body!, domain, value => inputs[value], outputs, whole), _width), node.Body!.Nodes, [.. outputs.Select(output => output.Buffer)]);
+        Add(LoopEmitter.Emit(LoopBuilder.Build(node.Body!, domain, value => inputs[value], outputs, whole), _width, _isSizeless), node.Body!.Nodes, [.. outputs.Select(output => output.Buffer)]);
     }
 
     /// <summary>Products of more rows, which libtorch computes into our memory.</summary>

@@ -62,7 +62,7 @@ internal sealed partial class Planner
         long? offset = mask is not null ? null : isEngine ? k.Sizes[1] - q.Sizes[1] : call.Flag("is_causal") ? 0 : null;
         var scale = call.Has("scale") ? call.Number("scale") : 1 / Math.Sqrt(q.Sizes[3]);
         double? cap = isEngine && call.Has("soft_cap") ? call.Number("soft_cap") : null;
-        if (q.Sizes[2] % k.Sizes[2] != 0 || q.Sizes[0] != k.Sizes[0] || !AttentionEmitter.Fits(new(q, k, v, q, mask, scale, cap, offset), _width) || node.Outputs.Length != 1)
+        if ((_isSizeless && q.Sizes[1] > 1) || q.Sizes[2] % k.Sizes[2] != 0 || q.Sizes[0] != k.Sizes[0] || !AttentionEmitter.Fits(new(q, k, v, q, mask, scale, cap, offset), _width) || node.Outputs.Length != 1)
         {
             return false;
         }
@@ -143,7 +143,7 @@ internal sealed partial class Planner
             part = target.Slice(dimension, Math.Clamp(start < 0 ? start + extent : start, 0, extent), call.Type("src").Shape[dimension], call.Integer("step"));
         }
 
-        Update(LoopEmitter.Emit(LoopBuilder.Copy(_layouts[call.Value("src")].Expand(part.Sizes), part), _width), node, target);
+        Update(LoopEmitter.Emit(LoopBuilder.Copy(_layouts[call.Value("src")].Expand(part.Sizes), part), _width, _isSizeless), node, target);
         return true;
     }
 

@@ -17,16 +17,19 @@ internal sealed partial class Planner
 
     private readonly KernelBuffer?[] _handed;
 
-    private Planner(Graph graph, int width) => (_graph, _width, _handed) = (graph, width, new KernelBuffer?[graph.Outputs.Length]);
+    private readonly bool _isSizeless;
+
+    private Planner(Graph graph, int width, bool isSizeless) => (_graph, _width, _isSizeless, _handed) = (graph, width, isSizeless, new KernelBuffer?[graph.Outputs.Length]);
 
     /// <summary>The plan of a graph.</summary>
     /// <param name="graph">With fused nodes.</param>
     /// <param name="strides">Strides of each input; null where it lies row after row.</param>
     /// <param name="constants">How many of the inputs, at the end, are constants of the executable.</param>
     /// <param name="width">Lanes of a vector.</param>
-    public static Plan Make(Graph graph, IReadOnlyList<long[]?> strides, int constants, int width)
+    /// <param name="isSizeless">Whether kernels are to serve other sizes too, given other numbers.</param>
+    public static Plan Make(Graph graph, IReadOnlyList<long[]?> strides, int constants, int width, bool isSizeless = false)
     {
-        var planner = new Planner(graph, width);
+        var planner = new Planner(graph, width, isSizeless);
         planner.PlaceInputs(strides, constants);
         planner.PlaceOutputs();
         foreach (var node in graph.Nodes)
@@ -146,7 +149,7 @@ internal sealed partial class Planner
     {
         if (to.Sizes.All(size => size > 0))
         {
-            Add(LoopEmitter.Emit(LoopBuilder.Copy(from, to), _width), reason is null ? [] : [reason], to.Buffer);
+            Add(LoopEmitter.Emit(LoopBuilder.Copy(from, to), _width, _isSizeless), reason is null ? [] : [reason], to.Buffer);
         }
     }
 

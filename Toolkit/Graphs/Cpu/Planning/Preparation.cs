@@ -9,7 +9,7 @@ internal static class Preparation
     private static readonly Lazy<Passes.Decomposition> _decomposition = new(() => new([.. Passes.Decomposition.Core.Where(IsBetterApart)]));
 
     /// <summary>The graph with fused nodes, and tensors for the inputs that were added to it at the end.</summary>
-    public static (Graph Graph, Tensor[] Constants) Prepare(Graph graph)
+    public static (Graph Graph, Tensor[] Constants) Prepare(Graph graph, bool isSizeless = false)
     {
         foreach (var node in graph.Nodes)
         {
@@ -25,7 +25,7 @@ internal static class Preparation
         }
 
         var (folded, constants) = Fold(_decomposition.Value.Run(graph));
-        return (Passes.Fusion.Apply(folded), constants);
+        return (Passes.Fusion.Apply(folded, fewRows: isSizeless ? 1 : Passes.Fusion.FewRows), constants);
     }
 
     private static (Graph Graph, Tensor[] Constants) Fold(Graph graph)

@@ -17,7 +17,7 @@ internal abstract class Step
 internal sealed class KernelStep : Step
 {
     /// <summary>The kernel.</summary>
-    public required KernelCode Code { get; init; }
+    public required KernelCode Code { get; set; }
 
     /// <summary>Which of its arguments it writes.</summary>
     public required IReadOnlyList<KernelBuffer> Outputs { get; init; }
