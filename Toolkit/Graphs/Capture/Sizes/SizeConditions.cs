@@ -13,8 +13,9 @@ internal sealed class SizeConditions
     private readonly HashSet<(ILOpCode Code, SizeForm A, SizeForm B)> _conditions = [];
     private readonly HashSet<Tensor> _read = new(ReferenceEqualityComparer.Instance);
     private readonly SizePoints _points;
+    private readonly NumberTrace[] _traces;
 
-    private SizeConditions(SizePoints points) => _points = points;
+    private SizeConditions(SizePoints points, NumberTrace[] traces) => (_points, _traces) = (points, traces);
 
     /// <summary>Why there are none; null where there are.</summary>
     public string? WhyNot { get; private set; }
@@ -27,7 +28,7 @@ internal sealed class SizeConditions
     /// <param name="traces">What the calls did with numbers.</param>
     public static SizeConditions Of(SizePoints points, NumberTrace[] traces)
     {
-        var conditions = new SizeConditions(points);
+        var conditions = new SizeConditions(points, traces);
         if (Array.Exists(traces, trace => trace.Uses.Count != traces[0].Uses.Count))
         {
             conditions.WhyNot = "the program does something else for another size";
@@ -46,6 +47,31 @@ internal sealed class SizeConditions
 
     /// <summary>Whether they hold.</summary>
     public bool Hold(long[] sizes) => _conditions.All(condition => Holds(condition.Code, condition.A, condition.B, sizes));
+
+    /// <summary>Whether a call with sizes that they were not made from computed with the numbers that were to be expected: products of more than two sizes, say, are no <see cref="SizeForm"/>.</summary>
+    public bool Foretell(long[] sizes, NumberTrace trace)
+    {
+        if (trace.Uses.Count != _traces[0].Uses.Count)
+        {
+            return false;
+        }
+
+        for (var i = 0; i < trace.Uses.Count; i++)
+        {
+            var (place, first) = (i, _traces[0].Uses[i]);
+            var isSame = first.Method is null
+                ? first.IsReal || (IsExpected(use => use.A, trace.Uses[i].A) && IsExpected(use => use.B, trace.Uses[i].B))
+                : first.Method.Tokens.Length != trace.Uses[i].Method?.Tokens.Length || Enumerable.Range(0, first.Method.Tokens.Length).All(token => first.Method.Tokens[token] is not long || IsExpected(use => (long)use.Method!.Tokens[token]!, (long)trace.Uses[i].Method!.Tokens[token]!));
+            if (!isSame)
+            {
+                return false;
+            }
+
+            bool IsExpected(Func<NumberUse, long> number, long seen) => new SizeForm(_points, Array.ConvertAll(_traces, own => number(own.Uses[place]))).At(sizes) == seen;
+        }
+
+        return true;
+    }
 
     private void Add(NumberUse[] uses)
     {

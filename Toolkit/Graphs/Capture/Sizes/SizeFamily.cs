@@ -142,14 +142,17 @@ internal sealed class SizeFamily
                 long[] sizes = [.. _points.Base.Select((size, i) => size + (_points.Steps[i] * factor) + (rest * Math.Sign(_points.Steps[i])))];
                 if (TryGraph(sizes) is { } graph && at(sizes) is { } other)
                 {
-                    return SizedGraph.IsAlike(graph, other.Graph, exactly: true) && IsAlike(recipe, other);
+                    return IsRight(graph, sizes, other);
                 }
             }
         }
 
         // Some sizes have hardly any neighbours: half the way then.
         long[] near = [.. _points.Base.Select((size, i) => size + (_points.Steps[i] / 2))];
-        return !near.AsSpan().SequenceEqual(_points.Base) && TryGraph(near) is { } between && at(near) is { } last && SizedGraph.IsAlike(between, last.Graph, exactly: true) && IsAlike(recipe, last);
+        return !near.AsSpan().SequenceEqual(_points.Base) && TryGraph(near) is { } between && at(near) is { } last && IsRight(between, near, last);
+
+        bool IsRight(Graph graph, long[] own, CaptureRecipe seen) =>
+            SizedGraph.IsAlike(graph, seen.Graph, exactly: true) && IsAlike(recipe, seen) && _conditions.Foretell(own, seen.Numbers!.Value.Trace);
     }
 
     /// <summary>Whether two calls differ in sizes only.</summary>

@@ -154,6 +154,27 @@ public sealed class CompiledArtifactTests : IDisposable
     }
 
     [Fact]
+    public void SizesOfADynamicDimension_AreServed()
+    {
+        var module = Mlp();
+        var compiled = module.Compile(new CompileOptions { Dynamic = [new(0, 0)] });
+        foreach (var rows in new[] { 3, 5, 9 })
+        {
+            compiled.forward(randn(rows, 8));
+        }
+
+        Assert.Equal(1, compiled.Explain().CapturedCalls);
+        using var artifact = Compiled.Load(Save(compiled));
+        foreach (var rows in new[] { 3, 5, 9 })
+        {
+            var x = randn(rows, 8);
+            Close(module.forward(x), artifact.forward(x));
+        }
+
+        Assert.Contains("f32[7, 8]", Assert.Throws<CompiledArtifactException>(() => artifact.forward(randn(7, 8))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void GraphsForAnotherStateOfTheModule_AreLeftOut()
     {
         var module = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5));
