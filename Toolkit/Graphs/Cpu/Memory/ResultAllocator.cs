@@ -110,7 +110,7 @@ internal static unsafe class ResultAllocator
     private static bool IsAsExpected()
     {
         const int Words = 22; // of a TensorImpl
-        long[] sizes = [32, 32], strides = [32, 1];
+        long[] sizes = [2, 4, 4, 4, 8], strides = [512, 128, 32, 8, 1]; // of as many dimensions as a TensorImpl has places for: others would hold anything
         var (made, ordinary) = (Make(sizes, strides, ScalarType.Float32, 4096), LibTorchCalls.Empty(sizes, strides, ScalarType.Float32));
         var (block, differences) = (LibTorchCalls.Address(made), 0);
         for (var i = 0; i < Words; i++)
