@@ -103,7 +103,13 @@ internal static unsafe class ResultAllocator
         _make = (delegate* unmanaged<nint, long*, long, long*, long, nint*, ulong, sbyte, nint>)make;
         new Span<nint>(_defaultTable - 2, Entries + 2).CopyTo(new Span<nint>(memory + 1, Entries + 2));
         _table[AllocateEntry] = (nint)(delegate* unmanaged<DataPointer*, nint, nuint, DataPointer*>)&Allocate;
-        return IsAsExpected();
+
+        // On a thread of its own: this one may be recording what is called, or be in the middle of a backward pass.
+        var isAsExpected = false;
+        var trial = new Thread(() => isAsExpected = IsAsExpected());
+        trial.Start();
+        trial.Join();
+        return isAsExpected;
     }
 
     /// <summary>Whether a tensor that is made so is like one that libtorch makes, can be computed with, lies where it shall, and gives its memory back.</summary>
