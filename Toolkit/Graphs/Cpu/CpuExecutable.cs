@@ -188,9 +188,8 @@ public sealed class CpuExecutable : IExecutable
             {
                 if (handed[i] is null)
                 {
-                    outputs[i] = Tensor.UnsafeCreateTensor(LibTorchCalls.Empty(_results[i].Sizes, _results[i].Strides, _results[i].Type));
+                    outputs[i] = Tensor.UnsafeCreateTensor(ResultAllocator.Empty(_results[i].Sizes, _results[i].Strides, _results[i].Type, _resultBytes[i]));
                     _outputs[i] = LibTorchCalls.Address(outputs[i].Handle);
-                    LargePages.Want(_outputs[i], _resultBytes[i]);
                 }
             }
 

@@ -57,6 +57,9 @@ internal static unsafe class CpuBackendBenchmark
             g = new GraphBuilder();
             (a, b) = (Input(g, x), Input(g, y));
             Row($"pointwise {name}: gelu(x + y)*y + x", g.Build([g.Add("aten::add.Tensor", g.Add("aten::mul.Tensor", g.Add("aten::gelu", g.Add("aten::add.Tensor", a, b)), b), a)]), [x, y], () => (nn.functional.gelu(x + y) * y) + x);
+            g = new GraphBuilder();
+            (a, b) = (Input(g, x), Input(g, y));
+            Row($"pointwise {name}: silu(x)*y", g.Build([g.Add("aten::mul.Tensor", g.Add("aten::silu", a), b)]), [x, y], () => nn.functional.silu(x) * y);
         }
     }
 
@@ -69,6 +72,15 @@ internal static unsafe class CpuBackendBenchmark
             var (gx, gy, gw, gb) = (Input(g, x), Input(g, y), Input(g, w), Input(g, b));
             var n = g.Add("aten::layer_norm", g.Add("aten::add.Tensor", gx, gy), new long[] { columns }, gw, gb, 1e-5);
             Row($"norm {name}: gelu(layer_norm(x + y))", g.Build([g.Add("aten::gelu", n)]), [x, y, w, b], () => nn.functional.gelu(nn.functional.layer_norm(x + y, [columns], w, b, 1e-5)));
+            g = new GraphBuilder();
+            (gx, gw, gb) = (Input(g, x), Input(g, w), Input(g, b));
+            n = g.Add("aten::layer_norm", gx, new long[] { columns }, gw, gb, 1e-5);
+            Row($"norm {name}: gelu(layer_norm(x))", g.Build([g.Add("aten::gelu", n)]), [x, w, b], () => nn.functional.gelu(nn.functional.layer_norm(x, [columns], w, b, 1e-5)));
+            g = new GraphBuilder();
+            (gx, gy, gw, gb) = (Input(g, x), Input(g, y), Input(g, w), Input(g, b));
+            var sum = g.Add("aten::add.Tensor", gx, gy);
+            n = g.Add("aten::layer_norm", sum, new long[] { columns }, gw, gb, 1e-5);
+            Row($"norm {name}: x + y and layer_norm(x + y)", g.Build([sum, n]), [x, y, w, b], () => nn.functional.layer_norm(x + y, [columns], w, b, 1e-5));
             g = new GraphBuilder();
             (gx, gy, gw) = (Input(g, x), Input(g, y), Input(g, w));
             var m = g.Add("aten::rsqrt", g.Add("aten::add.Scalar", g.Add("aten::mean.dim", g.Add("aten::square", gx), new long[] { -1 }, true), 1e-5));

@@ -38,6 +38,13 @@ internal static unsafe partial class LibTorchCalls
         }
     }
 
+    /// <summary>A tensor that is none yet.</summary>
+    public static nint Undefined()
+    {
+        Check(aoti_torch_new_uninitialized_tensor(out var handle), "new_uninitialized_tensor");
+        return handle;
+    }
+
     /// <summary>Address of a tensor's first value.</summary>
     public static nint Address(nint tensor)
     {
@@ -98,6 +105,9 @@ internal static unsafe partial class LibTorchCalls
 
     [LibraryImport("torch_cpu")]
     private static partial int aoti_torch_empty_strided(long rank, long* sizes, long* strides, int type, int deviceType, int deviceIndex, out nint tensor);
+
+    [LibraryImport("torch_cpu")]
+    private static partial int aoti_torch_new_uninitialized_tensor(out nint tensor);
 
     [LibraryImport("torch_cpu")]
     private static partial int aoti_torch_delete_tensor_object(nint tensor);

@@ -17,7 +17,10 @@ internal sealed class LoopBuilder
 
     private readonly Layout? _product;
 
-    private LoopBuilder(LoopDomain domain, Func<Value, Layout> layouts, Layout? product) => (_domain, _layouts, _product) = (domain, layouts, product);
+    private readonly bool _isSizeless;
+
+    private LoopBuilder(LoopDomain domain, Func<Value, Layout> layouts, Layout? product, bool isSizeless) =>
+        (_domain, _layouts, _product, _isSizeless) = (domain, layouts, product, isSizeless);
 
     /// <summary>The number of values in a row.</summary>
     public long RowLength => _domain.RowLength;
@@ -28,9 +31,10 @@ internal sealed class LoopBuilder
     /// <param name="layouts">Where each input of the body lies.</param>
     /// <param name="outputs">Where each output goes.</param>
     /// <param name="product">Where the bare matrix product in the body lies; null where the kernel itself has just computed it.</param>
-    public static LoopBody Build(Graph body, LoopDomain domain, Func<Value, Layout> layouts, IReadOnlyList<Layout> outputs, Layout? product = null)
+    /// <param name="isSizeless">Whether what is computed must be the same for all sizes but for numbers.</param>
+    public static LoopBody Build(Graph body, LoopDomain domain, Func<Value, Layout> layouts, IReadOnlyList<Layout> outputs, Layout? product = null, bool isSizeless = false)
     {
-        var builder = new LoopBuilder(domain, layouts, product);
+        var builder = new LoopBuilder(domain, layouts, product, isSizeless);
         foreach (var node in body.Nodes)
         {
             builder.Lower(node);
@@ -53,7 +57,7 @@ internal sealed class LoopBuilder
     public static LoopBody Copy(Layout from, Layout to)
     {
         var shape = Shape.Create(to.Sizes);
-        var builder = new LoopBuilder(new(LoopDomain.Canonical(shape), null), _ => from, null) { _shape = shape };
+        var builder = new LoopBuilder(new(LoopDomain.Canonical(shape), null), _ => from, null, isSizeless: false) { _shape = shape };
         var source = builder.Load(from, from.DType);
         var target = builder.Operand(to, to.DType, builder.Align(to, shape), isOutput: true);
         return Collapse(builder, builder._domain, [(target, builder.Convert(source, NumberKinds.Of(to.DType)!.Value), true)]);
@@ -91,6 +95,14 @@ internal sealed class LoopBuilder
     /// <summary>Something computed.</summary>
     public Expression Apply(string template, NumberKind kind, params Expression[] arguments) =>
         Known(template, arguments, kind, arguments.Any(argument => argument.IsFull), arguments.Select(argument => argument.Level).DefaultIfEmpty(0).Max());
+
+    /// <summary>A value divided by a number.</summary>
+    public Expression Divide(Expression value, double number)
+    {
+        // By a power of two to multiply is the same, and several times faster.
+        var isExact = !_isSizeless && number > 0 && double.IsPow2(number);
+        return Apply(isExact ? "({0} * {1})" : "({0} / {1})", value.Kind, value, Constant(isExact ? 1 / number : number, value.Kind));
+    }
 
     /// <summary>What the values of a row come to together.</summary>
     public Expression Reduce(Reduction reduction, Expression value) => Known($"{reduction}", [value], value.Kind, isFull: false, value.Level + 1, reduction: reduction);

@@ -15,7 +15,7 @@ internal static partial class Lowerings
         foreach (var (name, template) in new[]
         {
             ("exp", "Exp({0})"), ("log", "Log({0})"), ("log1p", "Log1p({0})"), ("sqrt", "Sqrt({0})"), ("rsqrt", "({one} / Sqrt({0}))"), ("reciprocal", "({one} / {0})"),
-            ("sin", "Sin({0})"), ("cos", "Cos({0})"), ("tanh", "Tanh({0})"), ("sigmoid", "Sigmoid({0})"), ("erf", "Erf({0})"), ("silu", "({0} * Sigmoid({0}))"),
+            ("sin", "Sin({0})"), ("cos", "Cos({0})"), ("tanh", "Tanh({0})"), ("sigmoid", "Sigmoid({0})"), ("erf", "Erf({0})"), ("silu", "Silu({0})"),
             ("floor", "Floor({0})"), ("ceil", "Ceiling({0})"), ("trunc", "Truncate({0})"), ("round", "Round({0})"),
         })
         {
@@ -43,8 +43,8 @@ internal static partial class Lowerings
         yield return Entry("aten::clamp", Clamp, IsNumber);
         yield return Entry("aten::clamp_min", (b, n) => b.Apply("Max({0}, {1})", OutputKind(n), b.Argument("self", OutputKind(n)), b.Argument("min", OutputKind(n))), IsNumber);
         yield return Entry("aten::clamp_max", (b, n) => b.Apply("Min({0}, {1})", OutputKind(n), b.Argument("self", OutputKind(n)), b.Argument("max", OutputKind(n))), IsNumber);
-        yield return Entry("aten::gelu", (b, n) => Gelu(b, b.Argument("self", OutputKind(n)), Call(n).Text("approximate") == "tanh"), IsReal);
-        yield return Entry("toolkit::swiglu", (b, n) => b.Apply("({0} * Sigmoid({0}) * {1})", OutputKind(n), b.Argument("gate", OutputKind(n)), b.Argument("up", OutputKind(n))), IsReal);
+        yield return Entry("aten::gelu", (b, n) => b.Apply(Call(n).Text("approximate") == "tanh" ? "GeluTanh({0})" : "Gelu({0})", OutputKind(n), b.Argument("self", OutputKind(n))), IsReal);
+        yield return Entry("toolkit::swiglu", (b, n) => b.Apply("(Silu({0}) * {1})", OutputKind(n), b.Argument("gate", OutputKind(n)), b.Argument("up", OutputKind(n))), IsReal);
         yield return Entry("aten::addcmul", (b, n) => AddCombined(b, n, "({0} + {3} * {1} * {2})"), IsReal);
         yield return Entry("aten::addcdiv", (b, n) => AddCombined(b, n, "({0} + {3} * ({1} / {2}))"), IsReal);
         yield return Entry("aten::lerp.Scalar", (b, n) => b.Apply("({0} + {2} * ({1} - {0}))", OutputKind(n), b.Argument("self", OutputKind(n)), b.Argument("end", OutputKind(n)), b.Argument("weight", OutputKind(n))), IsReal);
@@ -100,16 +100,6 @@ internal static partial class Lowerings
         var x = b.Argument("self", OutputKind(node));
         x = Call(node).Has("min") ? b.Apply("Max({0}, {1})", x.Kind, x, b.Argument("min", x.Kind)) : x;
         return Call(node).Has("max") ? b.Apply("Min({0}, {1})", x.Kind, x, b.Argument("max", x.Kind)) : x;
-    }
-
-    /// <summary>x·Φ(x) (Hendrycks and Gimpel, 2016), exactly or with tanh.</summary>
-    private static Expression Gelu(LoopBuilder b, Expression x, bool isTanh)
-    {
-        var (half, one) = (b.Constant(0.5, x.Kind), b.Constant(1, x.Kind));
-        var inner = isTanh
-            ? b.Apply("Tanh({1} * ({0} + {2} * {0} * {0} * {0}))", x.Kind, x, b.Constant(Math.Sqrt(2 / Math.PI), x.Kind), b.Constant(0.044715, x.Kind))
-            : b.Apply("Erf({0} * {1})", x.Kind, x, b.Constant(Math.Sqrt(0.5), x.Kind));
-        return b.Apply("({0} * {1} * ({2} + {3}))", x.Kind, half, x, one, inner);
     }
 
     private static Expression AddCombined(LoopBuilder b, Node node, string template)

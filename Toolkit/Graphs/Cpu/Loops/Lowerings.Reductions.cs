@@ -46,14 +46,14 @@ internal static partial class Lowerings
 
     private static double Correction(Node node) => Call(node).Has("correction") ? Call(node).Number("correction") : 1;
 
-    private static Expression Mean(LoopBuilder b, Expression x) => b.Apply("({0} / {1})", x.Kind, b.Reduce(Reduction.Sum, x), b.Constant(b.RowLength, x.Kind));
+    private static Expression Mean(LoopBuilder b, Expression x) => b.Divide(b.Reduce(Reduction.Sum, x), b.RowLength);
 
     private static (Expression Mean, Expression Centered, Expression Variance) Variance(LoopBuilder b, Expression x, double correction)
     {
         var mean = Mean(b, x);
         var centered = b.Apply("({0} - {1})", x.Kind, x, mean);
         var squares = b.Reduce(Reduction.Sum, b.Apply("({0} * {0})", x.Kind, centered));
-        return (mean, centered, b.Apply("({0} / {1})", x.Kind, squares, b.Constant(Math.Max(0, b.RowLength - correction), x.Kind)));
+        return (mean, centered, b.Divide(squares, Math.Max(0, b.RowLength - correction)));
     }
 
     private static Expression Softmax(LoopBuilder b, Expression x)

@@ -14,7 +14,7 @@ internal sealed partial class Planner
         }
 
         var domain = body.Nodes.Select(Lowerings.Domain).OrderByDescending(own => own.Reduced is not null).ThenByDescending(own => own.Shape.Count).First();
-        var loop = LoopBuilder.Build(body, domain, value => inputs[value], outputs);
+        var loop = LoopBuilder.Build(body, domain, value => inputs[value], outputs, isSizeless: _isSizeless);
         Add(LoopEmitter.Emit(loop, _width, _isSizeless), body.Nodes, [.. outputs.Select(output => output.Buffer)]);
     }
 
@@ -34,7 +34,7 @@ internal sealed partial class Planner
         if (product.Columns > 1 && WeightForm.Of(weight.DType) is { } form)
         {
             var isByRows = weight.Strides[1] == 1 || product.Depth == 1;
-            var loop = LoopBuilder.Build(node.Body!, LoopDomain.RowsOf(domain.Shape), value => inputs[value], outputs);
+            var loop = LoopBuilder.Build(node.Body!, LoopDomain.RowsOf(domain.Shape), value => inputs[value], outputs, isSizeless: _isSizeless);
             if (loop.IsVector && loop.Extents.Length == loop.Rows + 1 && (isByRows || weight.Strides[0] == 1))
             {
                 Add(isByRows ? MatrixVectorEmitter.Emit(product, x, weight, form, loop, _width) : VectorMatrixEmitter.Emit(product, x, weight, loop, _width),
@@ -46,7 +46,7 @@ internal sealed partial class Planner
         var bare = Temporary(new(product.X.Type.DType, Shape.Create([product.Rows, product.Columns])));
         _steps.Add(new ProductStep { Nodes = [product.Node], Output = bare, A = x, B = weight.Transpose(0, 1) });
         var whole = bare.Reshape(product.Node.Output.Type.Shape)!;
-        Add(LoopEmitter.Emit(LoopBuilder.Build(node.Body!, domain, value => inputs[value], outputs, whole), _width, _isSizeless), node.Body!.Nodes, [.. outputs.Select(output => output.Buffer)]);
+        Add(LoopEmitter.Emit(LoopBuilder.Build(node.Body!, domain, value => inputs[value], outputs, whole, _isSizeless), _width, _isSizeless), node.Body!.Nodes, [.. outputs.Select(output => output.Buffer)]);
     }
 
     /// <summary>Products of more rows, which libtorch computes into our memory.</summary>

@@ -23,6 +23,7 @@ internal static class KernelPrelude
             [MethodImpl(Inline)] private static VI WidenByte(byte* p) => V.WidenLower(V.WidenLower(V.CreateScalarUnsafe(*(uint*)p).AsByte())).AsInt32();
             [MethodImpl(Inline)] private static void NarrowShort(VI x, ushort* p) => *(ulong*)p = V.Narrow(x.AsUInt32(), x.AsUInt32()).AsUInt64()[0];
             [MethodImpl(Inline)] private static Vector128<float> Fold(VF x) => x;
+            private static VF ScaleWide(VF p, VF n) => p;
         """ + Parts;
 
     private const string Conversions256 = """
@@ -42,6 +43,7 @@ internal static class KernelPrelude
 
             [MethodImpl(Inline)] private static void NarrowShort(VI x, ushort* p) => Vector128.Narrow(x.GetLower().AsUInt32(), x.GetUpper().AsUInt32()).Store(p);
             [MethodImpl(Inline)] private static Vector128<float> Fold(VF x) => Greater(x.GetLower(), x.GetUpper());
+            private static VF ScaleWide(VF p, VF n) => p;
 
             [MethodImpl(Inline)] private static VF LoadPart(float* p, long count)
             {
@@ -72,6 +74,7 @@ internal static class KernelPrelude
                 return V.Create(Vector256.WidenLower(y), Vector256.WidenUpper(y)).AsInt32();
             }
 
+            [MethodImpl(Inline)] private static VF ScaleWide(VF p, VF n) => Avx512F.Scale(p, n);
             [MethodImpl(Inline)] private static void NarrowShort(VI x, ushort* p) => Vector256.Narrow(x.GetLower().AsUInt32(), x.GetUpper().AsUInt32()).Store(p);
 
             [MethodImpl(Inline)] private static Vector128<float> Fold(VF x) =>
@@ -84,7 +87,7 @@ internal static class KernelPrelude
             private static void StorePart(float* p, VF x, long count) { for (var i = 0; i < count; i++) { p[i] = x[i]; } }
         """;
 
-    private static readonly string _template = ReadTemplate();
+    private static readonly string _template = Read("VectorMath") + "\n" + Read("VectorFunctions");
 
     /// <summary>Floats in the widest vector that is fast on this machine: 16, 8 or 4.</summary>
     public static int Width { get; } = Vector512.IsHardwareAccelerated ? 16 : Vector256.IsHardwareAccelerated ? 8 : 4;
@@ -103,9 +106,9 @@ internal static class KernelPrelude
             + "\n    private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;\n\n" + conversions + "\n}\n";
     }
 
-    private static string ReadTemplate()
+    private static string Read(string name)
     {
-        using var stream = typeof(KernelPrelude).Assembly.GetManifestResourceStream("Toolkit.Graphs.Cpu.VectorMath.template")!;
+        using var stream = typeof(KernelPrelude).Assembly.GetManifestResourceStream($"Toolkit.Graphs.Cpu.{name}.template")!;
         using var reader = new StreamReader(stream);
         return reader.ReadToEnd();
     }

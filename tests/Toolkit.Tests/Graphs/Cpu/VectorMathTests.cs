@@ -10,8 +10,9 @@ public sealed class VectorMathTests
     public static TheoryData<string, double, double, double> Functions => new()
     {
         { "exp", -87, 88.7, 1.0 },
-        { "tanh", -12, 12, 4.1 },
+        { "tanh", -12, 12, 5.0 },
         { "sigmoid", -80, 80, 2.1 },
+        { "silu", -80, 80, 3.0 },
         { "erf", -5, 5, 4.9 },
         { "log", 1e-30, 1e30, 1.7 },
         { "sin", -100, 100, 0.6 },
@@ -55,6 +56,53 @@ public sealed class VectorMathTests
         for (var i = 0; i < names.Length; i++)
         {
             Assert.Equal(expected[i].data<float>().ToArray(), actual[i].data<float>().ToArray(), (a, b) => a.Equals(b) || Math.Abs(a - b) < 1e-38);
+        }
+    }
+
+    /// <summary>Gelu is nearly 0 far below 0, so its errors are measured beside x.</summary>
+    [Theory]
+    [InlineData("none", 16)]
+    [InlineData("none", 8)]
+    [InlineData("none", 4)]
+    [InlineData("tanh", 16)]
+    [InlineData("tanh", 8)]
+    public void Gelu_is_right_everywhere(string approximate, int width)
+    {
+        const int Count = 100_001;
+        var g = new GraphBuilder();
+        var x = g.Input(new(ScalarType.Float32, [Count]), GraphInputKind.Argument, "x");
+        using var executable = CpuBackend.Compile(g.Build([g.Add("aten::gelu", x, approximate)]), new CpuOptions { CacheFolder = null, VectorWidth = width });
+        using var scope = NewDisposeScope();
+        var input = cat([linspace(-12, 12, Count - 9), tensor(new[] { 0, -0f, 1e-40f, 1e4f, -1e4f, 3e38f, -3e38f, float.PositiveInfinity, float.NaN })]);
+        var wide = input.to(ScalarType.Float64);
+        var exact = approximate == "none" ? wide * 0.5 * (1 + (wide * Math.Sqrt(0.5)).erf()) : wide * 0.5 * (1 + (Math.Sqrt(2 / Math.PI) * (wide + (0.044715 * wide.pow(3)))).tanh());
+        var actual = executable.Run([input])[0].to(ScalarType.Float64);
+        var error = (actual - exact).abs() / wide.abs().clamp(1e-38, 10);
+        Assert.True(error[TensorIndex.Slice(0, Count - 6)].max().item<double>() < 2.5e-7);
+        Assert.True((actual - exact)[Count - 5].abs().item<double>() < 1e-6 && (actual - exact)[Count - 3].abs().item<double>() < 1e-6);
+        Assert.True((actual / exact - 1)[tensor(new long[] { Count - 6, Count - 4 })].abs().max().item<double>() < 3e-7);
+        Assert.Equal((double.PositiveInfinity, double.NaN), (actual[Count - 2].item<double>(), actual[Count - 1].item<double>()));
+    }
+
+    /// <summary>Narrow vectors scale by powers of two in another way than wide ones.</summary>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(8)]
+    [InlineData(16)]
+    public void Powers_are_right_at_the_ends(int width)
+    {
+        var g = new GraphBuilder();
+        var x = g.Input(new(ScalarType.Float32, [4000]), GraphInputKind.Argument, "x");
+        string[] names = ["exp", "sigmoid", "silu", "tanh"];
+        using var executable = CpuBackend.Compile(g.Build(names.Select(name => g.Add($"aten::{name}", x)).ToArray()), new CpuOptions { CacheFolder = null, VectorWidth = width });
+        using var scope = NewDisposeScope();
+        var input = cat([linspace(-110, 110, 3000), linspace(86, 90, 500), linspace(-105, -86, 494), tensor(new[] { float.NaN, float.PositiveInfinity, 3e38f, -3e38f, 1e-40f, -0f })]);
+        var actual = executable.Run([input]);
+        var expected = new[] { input.exp(), input.sigmoid(), nn.functional.silu(input), input.tanh() };
+        for (var i = 0; i < names.Length; i++)
+        {
+            Assert.All(expected[i].data<float>().ToArray().Zip(actual[i].data<float>().ToArray()), pair =>
+                Assert.True(pair.First.Equals(pair.Second) || Math.Abs(pair.First - pair.Second) < Math.Max(2e-36, 1e-6 * Math.Abs(pair.First)), $"{names[i]}: {pair.First} and {pair.Second}"));
         }
     }
 
