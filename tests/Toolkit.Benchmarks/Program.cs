@@ -11,6 +11,8 @@ return args switch
     ["kernel", ..] => KernelBenchmark.Run(),
     ["cpu-graphs", .. var only] => CpuBackendBenchmark.Run(only),
     ["graphs-guards", ..] => GuardBenchmark.Run(),
+    ["graphs-start", .. var only] => StartBenchmark.Run(only),
+    ["graphs-start-in", var name, var folder] => StartBenchmark.Compile(name, folder),
     ["graphs-decode", .. var only] => DecodeBenchmarks.Run(only),
     ["artifacts", .. var only] => ArtifactBenchmark.Run(only),
     ["artifact-load", var path] => ArtifactBenchmark.Load(path),
@@ -23,6 +25,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("benchmarks: training-step | kernel | cpu-graphs [row…] | graphs-training [row…] | graphs-guards | graphs-decode [row…] | artifacts [row…] | gguf | references <folder> | tokenizer <text.gz> [tokenizer…]");
+    Console.Error.WriteLine("benchmarks: training-step | kernel | cpu-graphs [row…] | graphs-training [row…] | graphs-guards | graphs-start [row…] | graphs-decode [row…] | artifacts [row…] | gguf | references <folder> | tokenizer <text.gz> [tokenizer…]");
     return 2;
 }

@@ -38,6 +38,9 @@ internal static class BenchmarkModules
         yield return ("x·W with W (K, N), 8 rows", () => new Projection(512, 2048), () => randn(8, 512));
     }
 
+    /// <summary>A Llama of some layers without embedding and head, 256 wide.</summary>
+    public static Module<Tensor, Tensor> Llama(int layers) => Sequential([.. Enumerable.Range(0, layers).Select(i => ($"layer{i}", (Module<Tensor, Tensor>)new LlamaBlock(256, 8, 688)))]);
+
     private sealed class GptBlock : Module<Tensor, Tensor>
     {
         private readonly LayerNorm _first;
