@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -30,6 +31,7 @@ internal sealed unsafe class TensorCheck
     public TensorType Type { get; }
 
     /// <summary>Whether another is the same.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // as GuardTable's
     public bool Holds(Tensor? tensor)
     {
         if (tensor is null || tensor.IsInvalid)

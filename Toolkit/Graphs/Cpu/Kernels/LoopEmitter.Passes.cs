@@ -123,8 +123,8 @@ internal sealed partial class LoopEmitter
         foreach (var e in needed)
         {
             var isRead = _keeps && e.Level < pass && IsDear(e);
-            var text = isRead ? $"Load({Place(e, index)})"
-                : e.Operand is { } operand ? Load(operand, index, count) : Text(e, _isVector, suffix);
+            var text = (e.Operand ?? Written(e, pass)) is { } operand ? Load(operand, index, count)
+                : isRead ? $"Load({Place(e, index)})" : Text(e, _isVector, suffix);
             _code.Line($"var v{e.Id}{suffix} = {text};");
             if (_kept[pass].Contains(e))
             {

@@ -1,3 +1,5 @@
+using static TorchSharp.torch;
+
 namespace Toolkit.Graphs.Cpu;
 
 /// <summary>Writes the C# of a loop: over rows, and within a row as many passes as its reductions need.</summary>
@@ -148,7 +150,7 @@ internal sealed partial class LoopEmitter
     {
         for (var pass = Passes - 1; pass > 0; pass--)
         {
-            foreach (var kept in Needed(pass).Where(e => e.Level < pass && IsDear(e)))
+            foreach (var kept in Needed(pass).Where(e => e.Level < pass && IsDear(e) && Written(e, pass) is null))
             {
                 if (_kept[kept.Level].Add(kept) && !_scratch.Contains(kept))
                 {
@@ -157,6 +159,10 @@ internal sealed partial class LoopEmitter
             }
         }
     }
+
+    /// <summary>Where an earlier pass wrote a value that a later one can read again, instead of everything that it is computed from.</summary>
+    private LoopOperand? Written(Expression e, int pass) => !_isVector || _isColumns || e.Level >= pass || e.Operand is not null ? null
+        : _body.Stores.Where(store => store.IsFull && store.Value == e && store.Output is { DType: ScalarType.Float32, Buffer: not null } && store.Output.Strides[^1] == 1).Select(store => store.Output).FirstOrDefault();
 
     private static bool IsDear(Expression expression) => expression.IsFull && expression.Operand is null && Total(expression) >= 5;
 
@@ -173,7 +179,7 @@ internal sealed partial class LoopEmitter
         var needed = new HashSet<Expression>(ReferenceEqualityComparer.Instance);
         void Visit(Expression expression)
         {
-            if (!expression.IsFull || !needed.Add(expression) || (_keeps && expression.Level < pass && IsDear(expression)))
+            if (!expression.IsFull || !needed.Add(expression) || Written(expression, pass) is not null || (_keeps && expression.Level < pass && IsDear(expression)))
             {
                 return;
             }
