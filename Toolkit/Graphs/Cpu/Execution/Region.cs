@@ -56,7 +56,7 @@ internal static unsafe class Region
                     step++;
                 }
 
-                step->Kernel(piece * step->Units / step->Pieces, (piece + 1) * step->Units / step->Pieces, step->Arguments, scratch);
+                step->Kernel(step->Begin(piece), step->Begin(piece + 1), step->Arguments, scratch);
                 done++;
             }
 
@@ -111,6 +111,16 @@ internal unsafe struct StepData
     public byte** Arguments;
     public long Units;
     public long Pieces;
+
+    /// <summary>Whether the pieces become smaller towards the end, so that nobody waits long for who took the last one.</summary>
+    public bool IsTapered;
+
+    /// <summary>The unit at which a piece begins.</summary>
+    public readonly long Begin(long piece)
+    {
+        var left = Pieces - piece;
+        return IsTapered ? Units - (left * left * Units / (Pieces * Pieces)) : piece * Units / Pieces;
+    }
 }
 
 /// <summary>Pieces of a phase given out, and done: on cache lines of their own.</summary>

@@ -1,8 +1,9 @@
 namespace Toolkit.Graphs.Cpu;
 
 /// <summary>
-/// Writes the C# of a product of few rows with a matrix of weights that lies row after row (one for each column of the result): every weight is read once, some rows of the matrix at
-/// the same time, and what follows the product is computed from its results while they are in the first cache.
+/// Writes the C# of a product of few rows with a matrix of weights that lies row after row (one for each column of the result): every weight is read once, and what follows the product
+/// is computed from its results while they are in the first cache. For one or two rows of input memory is the limit, and the weights are read from one end to the other, as processors
+/// read ahead best; for more the sums are, and some rows of the matrix are taken at the same time.
 /// </summary>
 internal static class MatrixVectorEmitter
 {
@@ -30,7 +31,7 @@ internal static class MatrixVectorEmitter
         {
             code.Line($"var n = begin{Group};");
             code.Line($"var stop = Math.Min(begin{Group} + {Block}, Math.Min(end * {Group}, {columns}));");
-            var together = rows <= 2 ? 4 : rows <= 4 ? 2 : 1;
+            var together = rows is 3 or 4 ? 2 : 1;
             if (together > 1)
             {
                 code.Block($"for (; n + {together} <= stop; n += {together})", () => Dots(code, together, (int)rows, depth, weight.Strides[0], x.Strides[0], width, form));
@@ -57,21 +58,24 @@ internal static class MatrixVectorEmitter
     private static void Dots(CodeWriter code, int together, int rows, long depth, long stride, long inputStride, int width, WeightForm form)
     {
         var step = form.Step(width, isSmall: together * rows >= 8);
+
+        // Sums that wait for nothing but their own last term: as many as additions are under way at the same time.
+        var chains = together * rows <= 2 ? 2 : 1;
         for (var c = 0; c < together; c++)
         {
             code.Line($"var row{c} = weight + (n + {c}) * {stride};");
             for (var m = 0; m < rows; m++)
             {
-                code.Line($"VF s{c}_{m} = VF.Zero, t{c}_{m} = VF.Zero;");
+                code.Line($"VF {string.Join(", ", Enumerable.Range(0, chains).Select(chain => $"s{c}_{m}_{chain} = VF.Zero, t{c}_{m}_{chain} = VF.Zero"))};");
             }
         }
 
-        // Rows are often as long as a page of memory, where the processor stops reading ahead by itself: the next rows are asked for, a line of the cache at a time.
-        var unroll = Math.Max(1, (int)(CacheLine / (step * form.Bytes)));
+        // Several rows of the matrix are as many places in memory, which the processor reads ahead less well: the next rows are asked for, a line of the cache at a time.
+        var unroll = Math.Max(chains, (int)(CacheLine / (step * form.Bytes)));
         code.Line("var k = 0L;");
         code.Block($"for (; k + {unroll * step} <= {depth}; k += {unroll * step})", () =>
         {
-            for (var c = 0; c < together; c++)
+            for (var c = 0; c < together && together > 1; c++)
             {
                 code.Line($"Prefetch(row{c} + k + {together * stride});");
             }
@@ -79,13 +83,13 @@ internal static class MatrixVectorEmitter
             for (var u = 0; u < unroll; u++)
             {
                 code.Line("{");
-                Multiply(code, together, rows, inputStride, width, step, form, u == 0 ? "k" : $"k + {u * step}");
+                Multiply(code, together, rows, inputStride, width, step, form, u == 0 ? "k" : $"k + {u * step}", u % chains);
                 code.Line("}");
             }
         });
         if (unroll > 1 && depth % (unroll * step) >= step)
         {
-            code.Block($"for (; k + {step} <= {depth}; k += {step})", () => Multiply(code, together, rows, inputStride, width, step, form, "k"));
+            code.Block($"for (; k + {step} <= {depth}; k += {step})", () => Multiply(code, together, rows, inputStride, width, step, form, "k", 0));
         }
 
         if (depth % step != 0)
@@ -103,7 +107,7 @@ internal static class MatrixVectorEmitter
                     code.Line($"var weight{c} = Load(row{c} + k, count);");
                     for (var m = 0; m < rows; m++)
                     {
-                        code.Line($"s{c}_{m} = Fma(weight{c}, value{m}, s{c}_{m});");
+                        code.Line($"s{c}_{m}_0 = Fma(weight{c}, value{m}, s{c}_{m}_0);");
                     }
                 }
             });
@@ -113,12 +117,12 @@ internal static class MatrixVectorEmitter
         {
             for (var m = 0; m < rows; m++)
             {
-                code.Line($"sums[{m * Block} + n - begin{Group} + {c}] = Sum(s{c}_{m} + t{c}_{m});");
+                code.Line($"sums[{m * Block} + n - begin{Group} + {c}] = Sum({string.Join(" + ", Enumerable.Range(0, chains).Select(chain => $"s{c}_{m}_{chain} + t{c}_{m}_{chain}"))});");
             }
         }
     }
 
-    private static void Multiply(CodeWriter code, int together, int rows, long inputStride, int width, int step, WeightForm form, string k)
+    private static void Multiply(CodeWriter code, int together, int rows, long inputStride, int width, int step, WeightForm form, string k, int chain)
     {
         for (var m = 0; m < rows; m++)
         {
@@ -130,10 +134,10 @@ internal static class MatrixVectorEmitter
             form.Weights(code, $"weight{c}", $"row{c} + {k}", width, step);
             for (var m = 0; m < rows; m++)
             {
-                code.Line($"s{c}_{m} = Fma(weight{c}, value{m}, s{c}_{m});");
+                code.Line($"s{c}_{m}_{chain} = Fma(weight{c}, value{m}, s{c}_{m}_{chain});");
                 if (step > width)
                 {
-                    code.Line($"t{c}_{m} = Fma(weight{c}_, value{m}_, t{c}_{m});");
+                    code.Line($"t{c}_{m}_{chain} = Fma(weight{c}_, value{m}_, t{c}_{m}_{chain});");
                 }
             }
         }
