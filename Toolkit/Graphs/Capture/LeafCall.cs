@@ -82,8 +82,9 @@ internal sealed partial class LeafCall
         var values = Lowered() ?? Opaque();
         for (var i = 0; values is not null && i < Results.Length; i++)
         {
-            // The graph runs with gradients on, all of it: what came from where they were off is cut off from them.
-            _tracer.Tensors.Set(Results[i], isCut && !Results[i].requires_grad && Results[i].is_floating_point() ? Add("aten::detach", values[i]) : values[i]);
+            // The graph runs with gradients on, all of it: what came from where they were off is cut off from them, unless it is what was given. (A view tells nothing: it says what its base says.)
+            var isNew = isCut && Results[i].is_floating_point() && !Array.Exists(_before, entry => TensorMemory.AreOne(entry.Tensor, Results[i]));
+            _tracer.Tensors.Set(Results[i], isNew ? Add("aten::detach", values[i]) : values[i]);
         }
     }
 

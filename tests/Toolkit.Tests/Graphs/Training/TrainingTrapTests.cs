@@ -209,7 +209,7 @@ public sealed class TrainingTrapTests
             using (no_grad())
             {
                 gate = scores.softmax(-1);
-                gate = gate.contiguous() + scores.contiguous();
+                gate = gate.contiguous() + scores.contiguous() + scores.reshape(-1, 3) + scores.to(ScalarType.Float32).t().t();
             }
 
             return _value.call(x) * gate + scores.square();
