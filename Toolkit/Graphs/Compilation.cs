@@ -12,7 +12,7 @@ public static class Compilation
 
     /// <inheritdoc cref="Compile{T, TResult}(nn.Module{T, TResult}, CompileOptions)"/>
     /// <param name="module">The module.</param>
-    /// <param name="example">An input to capture the first graph with: the module is called with it once, with all that the call does.</param>
+    /// <param name="example">An input to capture the first graph with: the module is called with it once, with all that the call does (and again where that call filled tables, which changes how later calls run).</param>
     /// <param name="options">How it is compiled.</param>
     public static CompiledModule<T, TResult> Compile<T, TResult>(this nn.Module<T, TResult> module, T example, CompileOptions? options = null)
     {

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Graphs.Capture;
 
 /// <summary>The graphs of a module: a call is served by the first whose guards hold, and captured where there is none.</summary>
-internal sealed class CallCache : IDisposable
+internal sealed partial class CallCache : IDisposable
 {
     private readonly nn.Module _module;
     private readonly MethodInfo _method;
@@ -67,7 +67,7 @@ internal sealed class CallCache : IDisposable
             var fresh = new List<Tensor>();
             try
             {
-                OnnxExporter.Export(choice.Captured.ResultGraph, path, Weight, i => choice.Arguments[choice.PlaceOf(inputs[i])].Name);
+                OnnxExporter.Export(choice.Captured.ResultGraph, path, Weight, i => choice.Arguments[choice.PlaceOf(inputs[i])].Name, i => choice.PlaceOf(inputs[i]));
             }
             finally
             {
@@ -157,9 +157,6 @@ internal sealed class CallCache : IDisposable
         Interlocked.Increment(ref _eager);
         return CaptureRun.Eager(_method, _module, arguments);
     }
-
-    /// <summary>Compiles what would be compiled by the next call with these arguments.</summary>
-    public void Prepare(object?[] arguments) => Array.Exists(_graphs, entry => entry.TryPrepare(arguments));
 
     /// <summary>Measures the kernels of the graph that serves a call with these arguments.</summary>
     /// <exception cref="InvalidOperationException">None does.</exception>

@@ -82,7 +82,7 @@ internal sealed partial class CaptureRun
             return;
         }
 
-        var obstacle = tracer.SwitchesGrad && tracer.RequiresGrad ? "gradients are turned on or off where they are recorded" : null;
+        var obstacle = tracer.RequiresGrad && (tracer.SwitchesGrad || tracer.TurnsGradOff) ? "gradients are turned on or off where they are recorded" : null;
         if (obstacle is null)
         {
             obstacle = TryFinish(tracer, frames, live);

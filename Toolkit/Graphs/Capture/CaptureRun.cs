@@ -69,7 +69,7 @@ internal sealed partial class CaptureRun
     /// <summary>A program that came to its end becomes a graph, unless something on the way kept it from being one.</summary>
     private void Conclude(Tracer tracer, object? result)
     {
-        if (tracer.SwitchesGrad && tracer.RequiresGrad)
+        if (tracer.RequiresGrad && (tracer.SwitchesGrad || (tracer.TurnsGradOff && !is_grad_enabled())))
         {
             tracer.End("gradients are turned on or off where they are recorded", "use detach()");
         }
@@ -196,9 +196,10 @@ internal sealed partial class CaptureRun
         var needsGradient = tracer is { IsGradEnabled: true, RequiresGrad: true };
         var backend = _options.Backend ?? (made => CompiledGraph.Make(made, _options.Cpu, _options.Mode));
 
-        // A part of a call is one of several functions that autograd sees one after the other: it runs as autograd knows it.
+        // A part of a call that changes something in place may change what autograd keeps for another part: it runs as autograd knows it.
+        // So does one that ends where the program itself asks for gradients, which may be to take gradients of those.
         var isPart = _isContinuation || result is FramesTemplate;
-        var runsAsItIs = (_isContinuation && graph.Nodes.Any(node => node.Operator.IsMutating)) || (needsGradient && (isPart || _options.Mode == CompileMode.Captured));
+        var runsAsItIs = (needsGradient && tracer.Break is { } end && IsAboutGradients(end)) || ((_isContinuation || (isPart && needsGradient)) && graph.Nodes.Any(node => node.Operator.IsMutating)) || (needsGradient && _options.Mode == CompileMode.Captured);
         var natives = tracer.Natives;
         IExecutable Executable(Graph made) => runsAsItIs ? new GraphInterpreter(made) : !needsGradient ? backend(made) : new Dispatch.TrainingGraph(made, natives, backend);
         Recipe = new(
@@ -219,6 +220,9 @@ internal sealed partial class CaptureRun
 
         return Recipe.Make();
     }
+
+    private static bool IsAboutGradients(GraphBreak end) =>
+        end.Reason.StartsWith("autograd.", StringComparison.Ordinal) || end.Reason.StartsWith("Tensor.requires_grad", StringComparison.Ordinal) || end.Reason.StartsWith("Tensor.backward", StringComparison.Ordinal);
 
     /// <summary>Where something is changed in place it matters that nothing else lies in the same memory.</summary>
     private static List<Guard>? Separate(Tracer tracer, Graph graph)

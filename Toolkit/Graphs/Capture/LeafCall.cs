@@ -72,10 +72,19 @@ internal sealed partial class LeafCall
             _tracer.NoteChange();
         }
 
+        var isCut = _tracer.IsGradEnabled && !is_grad_enabled() && (Self is TorchSharp.torch.nn.Module || Array.Exists(_before, entry => entry.Tensor.requires_grad));
+        if (isCut && IsInPlace)
+        {
+            _tracer.End("something is changed in place where gradients are turned off, by or with what has a gradient", "use detach()");
+            return;
+        }
+
         var values = Lowered() ?? Opaque();
         for (var i = 0; values is not null && i < Results.Length; i++)
         {
-            _tracer.Tensors.Set(Results[i], values[i]);
+            // The graph runs with gradients on, all of it: what came from where they were off is cut off from them, unless it is what was given. (A view tells nothing: it says what its base says.)
+            var isNew = isCut && Results[i].is_floating_point() && !Array.Exists(_before, entry => TensorMemory.AreOne(entry.Tensor, Results[i]));
+            _tracer.Tensors.Set(Results[i], isNew ? Add("aten::detach", values[i]) : values[i]);
         }
     }
 

@@ -108,6 +108,13 @@ internal sealed class Specialization : IDisposable
         return fields is { Length: > 0 } && Array.TrueForAll(fields, field => Array.Exists(_fields, effect => effect.Field == field)) ? fields.OfType<System.Reflection.FieldInfo>() : null;
     }
 
+    /// <summary>
+    /// Whether the call that was captured filled fields that were empty (tables, made once) and has not changed anything else that stays: later calls find them filled, and need another graph.
+    /// </summary>
+    public bool FillsFields(object?[] arguments) => !EndsAtBreak && _frees.Length == 0 && !Graph.Nodes.Any(node => node.Operator.IsMutating)
+        && Guards.Failing(arguments) is { Count: > 0 } failing && failing.Any(guard => guard is ValueGuard { Expected: null })
+        && failing.All(guard => guard.Path.LastField is { } field && Array.Exists(_fields, effect => effect.Field == field));
+
     private bool HasEffects => _fields.Length > 0 || _frees.Length > 0 || Graph.Nodes.Any(node => node.Operator.IsMutating);
 
     /// <summary>Runs a call if it stands for it.</summary>

@@ -121,7 +121,8 @@ internal sealed partial class Tracer
         var name = method.Name;
         if (name is "no_grad" or "enable_grad" or "set_grad_enabled" or "inference_mode" || (method.IsConstructor && type.Name is "AutoGradMode" or "InferenceMode"))
         {
-            SwitchesGrad = true;
+            var isOff = name == "no_grad" || (method.IsConstructor && type.Name == "AutoGradMode" && arguments is [false, ..]);
+            (TurnsGradOff, SwitchesGrad) = (TurnsGradOff || isOff, SwitchesGrad || !isOff);
         }
         else if (name.Contains("seed", StringComparison.Ordinal) || name is "set_rng_state" or "set_default_dtype" or "set_default_device" or "set_num_threads" or "rand_float" or "randn_float"
             || name.StartsWith("randint_", StringComparison.Ordinal))
@@ -171,7 +172,17 @@ internal sealed partial class Tracer
 
         foreach (var argument in arguments)
         {
-            if (argument is IEnumerable and not string && _outer.Contains(argument) && !_created.Contains(argument))
+            if (argument is not (IEnumerable and not string) || !_outer.Contains(argument) || _created.Contains(argument))
+            {
+                continue;
+            }
+
+            if (method.DeclaringType == typeof(System.Runtime.InteropServices.CollectionsMarshal))
+            {
+                HasChangedOutside |= method.Name == "SetCount";
+                End($"CollectionsMarshal.{method.Name} may change a collection that outlives the call", "read its elements, and keep what stays between calls in a tensor");
+            }
+            else
             {
                 WatchContents(argument);
             }

@@ -51,8 +51,11 @@ internal sealed partial class Tracer : CaptureObserver, IDisposable
     /// <summary>Whether gradients were recorded when the call began.</summary>
     public bool IsGradEnabled { get; }
 
-    /// <summary>Whether the call turned the recording of gradients on or off.</summary>
+    /// <summary>Whether the call turned the recording of gradients on, or off for good.</summary>
     public bool SwitchesGrad { get; private set; }
+
+    /// <summary>Whether the call turned the recording of gradients off for a while.</summary>
+    public bool TurnsGradOff { get; private set; }
 
     /// <summary>Whether something outside was changed that cannot be taken back.</summary>
     public bool HasChangedOutside { get; private set; }

@@ -28,6 +28,8 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
         try
         {
             string? difference = null;
+            RequireBackward(Arguments(examples, 0));
+            set_rng_state(generator);
             for (var run = 0; run < Runs; run++)
             {
                 set_rng_state(generator);
@@ -47,6 +49,32 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
         {
             last?.Dispose();
             set_rng_state(generator);
+        }
+    }
+
+    /// <summary>Runs the backward pass once in the way that reports what libtorch refuses: where a gradient of given tensors is asked for, as in the recording, that ends the process.</summary>
+    private void RequireBackward(Tensor[] arguments)
+    {
+        using var enabled = enable_grad();
+        using var interpreter = new GraphInterpreter(graph);
+        using var plain = held.Count > 0 ? dispatcher.WithoutOneDnn() : null;
+        Tensor[] own = [.. held.Select(entry => entry.Tensor).Where(tensor => tensor.requires_grad)];
+        Tensor?[] before = [.. own.Select(tensor => tensor.grad)];
+        try
+        {
+            Array.ForEach(own, tensor => tensor.grad = null);
+            var made = interpreter.Run(arguments).Where(result => result.requires_grad).ToArray();
+            if (made.Length > 0)
+            {
+                autograd.backward(made, [.. made.Select(result => ones_like(result))]);
+            }
+        }
+        finally
+        {
+            for (var i = 0; i < own.Length; i++)
+            {
+                own[i].grad = before[i];
+            }
         }
     }
 
@@ -117,11 +145,20 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
                 var defined = new List<Tensor>();
                 for (var i = 0; i < wanted.Length; i++)
                 {
-                    if (gradients[i] is { IsInvalid: false } gradient && session.Known(wanted[i]) is GraphInput source && !sources.Contains(source))
+                    if (gradients[i] is not { IsInvalid: false } gradient || session.Known(wanted[i]) is not GraphInput source)
                     {
-                        sources.Add(source);
-                        defined.Add(gradient);
+                        continue;
                     }
+
+                    // A weight that both the program and a module of native code use is one input, whose gradient has a part from each.
+                    if (sources.IndexOf(source) is var place and >= 0)
+                    {
+                        defined[place] = defined[place].add(gradient);
+                        continue;
+                    }
+
+                    sources.Add(source);
+                    defined.Add(gradient);
                 }
 
                 return results = [.. made, .. defined];

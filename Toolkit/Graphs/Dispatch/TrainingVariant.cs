@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Toolkit.Graphs.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -14,8 +15,8 @@ internal sealed class TrainingVariant : IDisposable
     private readonly int[] _sources;
     private readonly int[][] _seedsOf;
     private readonly bool[] _isSeeded;
-    private List<Tensor?> _returned = [];
-    private List<Tensor> _handed = [];
+    // By thread: what one thread's backward pass returned, native code on that thread reads after it has returned.
+    private readonly ConcurrentDictionary<int, (List<Tensor?> Returned, List<Tensor> Handed)> _given = [];
 
     /// <summary>Compiles a recording.</summary>
     /// <param name="recording">The recording.</param>
@@ -135,7 +136,8 @@ internal sealed class TrainingVariant : IDisposable
         catch (Exception problem)
         {
             Failure = problem.Message.Split('\n')[0];
-            result = [null, .. _sources.Select(source => (Tensor?)NotANumber(Joint.Graph.Inputs[source].Type))];
+            using var tie = is_grad_enabled() ? Tie(saved, gradients) : null;
+            result = [null, .. _sources.Select(source => (Tensor?)NotANumber(Joint.Graph.Inputs[source].Type, tie))];
         }
 
         foreach (var gradient in gradients)
@@ -143,9 +145,9 @@ internal sealed class TrainingVariant : IDisposable
             gradient?.Dispose();
         }
 
-        // Native code reads the handles after this has returned: nobody may finalise them until the next call.
+        // Native code reads the handles after this has returned: nobody may finalise them until the next call of this thread.
         Free();
-        (_returned, _handed) = (result, handed);
+        _given[Environment.CurrentManagedThreadId] = (result, handed);
         return result!;
     }
 
@@ -181,7 +183,11 @@ internal sealed class TrainingVariant : IDisposable
     {
         _forward.Dispose();
         _backward.Dispose();
-        Free();
+        foreach (var thread in _given.Keys)
+        {
+            Free(thread);
+        }
+
         foreach (var constant in _constants)
         {
             constant?.Dispose();
@@ -192,7 +198,30 @@ internal sealed class TrainingVariant : IDisposable
 
     private static Tensor Zeros(TensorType type) => zeros(type.Shape.ToArray(), type.DType, new Device(type.Device));
 
-    private static Tensor NotANumber(TensorType type) => full(type.Shape.ToArray(), double.NaN, type.DType, new Device(type.Device)).DetachFromDisposeScope();
+    private static Tensor NotANumber(TensorType type, Tensor? tie)
+    {
+        using var scope = NewDisposeScope();
+        var none = full(type.Shape.ToArray(), double.NaN, type.DType, new Device(type.Device));
+        return (tie is null ? none : none.mul(tie.to(type.DType))).DetachFromDisposeScope();
+    }
+
+    /// <summary>
+    /// A number that depends on all that a gradient would: whoever takes gradients of gradients that are not numbers gets none either, instead of those of the rest alone. Null where there is
+    /// nothing to depend on.
+    /// </summary>
+    private static Tensor? Tie(Func<List<Tensor>> saved, List<Tensor> gradients)
+    {
+        using var scope = NewDisposeScope();
+        try
+        {
+            Tensor[] all = [.. saved().Concat(gradients).Where(tensor => tensor is { IsInvalid: false, requires_grad: true })];
+            return all.Length == 0 ? null : all.Select(tensor => tensor.to(ScalarType.Float64).sum()).Aggregate((a, b) => a.add(b)).DetachFromDisposeScope();
+        }
+        catch (System.Runtime.InteropServices.ExternalException)
+        {
+            return null; // what was kept is no longer what it was
+        }
+    }
 
     /// <summary>The seeds that each gradient depends on.</summary>
     private static int[][] SeedsOf(Graph backward, int seeds)
@@ -227,14 +256,19 @@ internal sealed class TrainingVariant : IDisposable
         return inputs;
     }
 
-    private void Free()
+    private void Free() => Free(Environment.CurrentManagedThreadId);
+
+    private void Free(int thread)
     {
-        HandedGradients.Remove(_handed);
-        foreach (var tensor in _returned)
+        if (!_given.TryRemove(thread, out var given))
+        {
+            return;
+        }
+
+        HandedGradients.Remove(given.Handed);
+        foreach (var tensor in given.Returned)
         {
             tensor?.Dispose();
         }
-
-        _returned = [];
     }
 }

@@ -92,7 +92,8 @@ internal sealed class ArtifactChoice
 
     private void RequireSavable(IReadOnlyList<ArtifactChoice> all)
     {
-        string[] opaque = [.. Captured.Graph.Nodes.Select(node => node.Operator).Where(op => !ReferenceEquals(Operators.Find(op.Name), op)).Select(op => op.Name).Distinct()];
+        string[] opaque = [.. Captured.Graph.Nodes.Where(node => !ReferenceEquals(Operators.Find(node.Operator.Name), node.Operator)).GroupBy(node => node.Operator.Name)
+            .Select(group => group.First().Origin is var origin && origin == Origin.None ? group.Key : $"{group.Key} ({origin})")];
         if (opaque.Length > 0)
         {
             throw new CompiledArtifactException($"calls that no operator stands for cannot be saved: {string.Join(", ", opaque)}");

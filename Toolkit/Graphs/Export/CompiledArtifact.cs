@@ -58,6 +58,14 @@ public sealed class CompiledArtifact : IDisposable
     public object? Run(params ReadOnlySpan<Tensor> arguments)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
+        foreach (var argument in arguments)
+        {
+            if (argument is null || argument.IsInvalid)
+            {
+                throw new CompiledArtifactException($"{Module} is given {(argument is null ? "null" : "a tensor that was freed")} in place of a tensor");
+            }
+        }
+
         foreach (var call in _calls)
         {
             if (call.Takes(arguments))

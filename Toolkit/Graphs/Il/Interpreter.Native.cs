@@ -37,6 +37,11 @@ internal sealed partial class Interpreter
             return default;
         }
 
+        if (SpanIntrinsics.OfList(method, values) is { } elements)
+        {
+            return StackValue.Struct(elements);
+        }
+
         Func<object?> run = () => NativeCall.Run(method, self, values, isVirtual);
         var result = isLeaf ? observer.Leaf(method, self, values, run) : run();
         if (IsSuspended)

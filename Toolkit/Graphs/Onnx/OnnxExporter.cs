@@ -24,8 +24,9 @@ internal sealed class OnnxExporter
     /// <param name="path">The file.</param>
     /// <param name="tensor">The tensor of an input by its place; null for an argument.</param>
     /// <param name="name">Name of an argument by its place; null for its path.</param>
+    /// <param name="order">Where an argument stands among those of the call, by its place; null where they stand as in the graph.</param>
     /// <exception cref="GraphException">Some operators have no counterpart, the graph changes its inputs, or a weight is missing.</exception>
-    public static void Export(Graph graph, string path, Func<int, Tensor?> tensor, Func<int, string?> name)
+    public static void Export(Graph graph, string path, Func<int, Tensor?> tensor, Func<int, string?> name, Func<int, int>? order = null)
     {
         using var scope = NewDisposeScope();
         using var still = no_grad();
@@ -35,7 +36,7 @@ internal sealed class OnnxExporter
             IrVersion = FormatVersion,
             ProducerName = "Toolkit",
             ProducerVersion = ArtifactVersions.Current.Toolkit,
-            Graph = exporter.Write(tensor, name),
+            Graph = exporter.Write(tensor, name, order),
         };
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = Opset });
         try
@@ -63,16 +64,17 @@ internal sealed class OnnxExporter
         return whole;
     }
 
-    private GraphProto Write(Func<int, Tensor?> tensor, Func<int, string?> name)
+    private GraphProto Write(Func<int, Tensor?> tensor, Func<int, string?> name, Func<int, int>? order)
     {
         FindConstants();
-        string[] missing = [.. _graph.Nodes.Where(node => !OnnxRules.All.ContainsKey(node.Operator.Name) && !node.Outputs.All(_constants.ContainsKey)).Select(node => node.Operator.Name).Distinct().Order(StringComparer.Ordinal)];
+        string[] missing = [.. _graph.Nodes.Where(node => !OnnxRules.All.ContainsKey(node.Operator.Name) && !node.Outputs.All(_constants.ContainsKey))
+            .GroupBy(node => node.Operator.Name).OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => Place(group.Key, group.First().Origin))];
         if (missing.Length > 0)
         {
             throw new GraphException($"ONNX export: these operators have no counterpart: {string.Join(", ", missing)}");
         }
 
-        WriteInputs(tensor, name);
+        WriteInputs(tensor, name, order);
         foreach (var node in _graph.Nodes.Where(node => !node.Outputs.All(_constants.ContainsKey)))
         {
             _emitter.Origin = node.Origin;
@@ -97,10 +99,12 @@ internal sealed class OnnxExporter
         return _proto;
     }
 
-    private void WriteInputs(Func<int, Tensor?> tensor, Func<int, string?> name)
+    private static string Place(string name, Origin origin) => origin == Origin.None ? name : $"{name} ({origin})";
+
+    private void WriteInputs(Func<int, Tensor?> tensor, Func<int, string?> name, Func<int, int>? order)
     {
         var used = _graph.UseCounts();
-        for (var i = 0; i < _graph.Inputs.Length; i++)
+        foreach (var i in Enumerable.Range(0, _graph.Inputs.Length).OrderBy(i => _graph.Inputs[i].Kind == GraphInputKind.Argument && order is not null ? order(i) : i))
         {
             var input = _graph.Inputs[i];
             if (input.Kind == GraphInputKind.Argument)

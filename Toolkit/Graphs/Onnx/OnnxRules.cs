@@ -49,6 +49,8 @@ internal static partial class OnnxRules
         One("bitwise_not", c => c.Type.DType == ScalarType.Bool ? c.Add("Not", [c["self"]]) : c.Add("BitwiseNot", [c["self"]]));
         One("leaky_relu", c => c.Add("LeakyRelu", [c["self"]], ("alpha", c.Call.Number("negative_slope"))));
         One("clamp", c => c.Add("Clip", [c.As("self", c.Type.DType), c.Call.Has("min") ? c.As("min", c.Type.DType) : "", c.Call.Has("max") ? c.As("max", c.Type.DType) : ""]));
+        One("clamp_min", c => c.Add("Max", [c.As("self", c.Type.DType), c.As("min", c.Type.DType)]));
+        One("clamp_max", c => c.Add("Min", [c.As("self", c.Type.DType), c.As("max", c.Type.DType)]));
         foreach (var form in new[] { ".Tensor", ".Scalar" })
         {
             One("add" + form, c => Sum(c, "Add", "Or"));
@@ -87,6 +89,7 @@ internal static partial class OnnxRules
             One("where." + form, c => c.Add("Where", [c["condition"], c.As("self", c.Type.DType), c.As("other", c.Type.DType)]));
         }
 
+        One("masked_fill.Scalar", c => c.Add("Where", [c["mask"], c.As("value", c.Type.DType), c["self"]]));
         One("masked_fill.Tensor", c => c.Add("Where", [c["mask"], c.As("value", c.Type.DType), c["self"]]));
         One("copy", c => c.Add("Expand", [c.As("src", c.Type.DType), c.Ints(c.Shape.ToArray())]));
         foreach (var name in new[] { "_to_copy", "to.dtype", "to.device" })

@@ -48,7 +48,20 @@ internal static class Definition
 
                 return [target];
             },
-            e => [e[first].copy_(functional.Evaluate(new(functional, e.Call.Arguments), e.Tensors)[0])]);
+            e => [e[first].copy_(functional.Evaluate(new(functional, e.Call.Arguments), Unchanged(e, first))[0])]);
+    }
+
+    /// <summary>The tensors of a call that changes one of them: where gradients are recorded autograd keeps what is read, so a copy is read, as libtorch's own operators in place do.</summary>
+    private static Tensor[] Unchanged(Evaluation e, string target)
+    {
+        if (!is_grad_enabled() || !Array.Exists(e.Tensors, tensor => tensor is not null && tensor.requires_grad))
+        {
+            return e.Tensors;
+        }
+
+        var tensors = (Tensor[])e.Tensors.Clone();
+        tensors[e.Call.TensorIndex(target)] = e[target].clone();
+        return tensors;
     }
 
     /// <summary>Gradients of a computation by autograd: the plain way to compute what libtorch's backward kernels compute.</summary>

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Toolkit.Graphs.Il;
 
@@ -42,6 +43,20 @@ internal static class SpanIntrinsics
         }
 
         return false;
+    }
+
+    /// <summary>The elements of a list, in place: a collection expression is filled through them. Null where the call asks for something else.</summary>
+    public static SpanValue? OfList(MethodBase method, object?[] arguments)
+    {
+        if (method.DeclaringType != typeof(CollectionsMarshal) || method.Name != nameof(CollectionsMarshal.AsSpan))
+        {
+            return null;
+        }
+
+        var element = method.GetGenericArguments()[0];
+        var list = typeof(List<>).MakeGenericType(element);
+        var items = list.GetField("_items", BindingFlags.Instance | BindingFlags.NonPublic) ?? throw new InterpreterException("a span over a list");
+        return arguments[0] is { } given ? SpanValue.Of((Array)items.GetValue(given)!, element).Slice(0, ((System.Collections.ICollection)given).Count) : new SpanValue(element);
     }
 
     /// <summary>A new span: of an array, of part of one, of stack memory, or of one value that is only read.</summary>

@@ -119,6 +119,19 @@ public sealed class OnnxExportTests : IDisposable
     }
 
     [Fact]
+    public void InputsStandAsInTheCall()
+    {
+        using var module = new Twisted();
+        var (x, mask) = (randn(3, 4), randint(0, 2, [4]));
+        using var compiled = module.Compile();
+        compiled.forward(x, mask);
+        compiled.ExportOnnx(File);
+        using var model = new OnnxModel(File);
+        Assert.Equal(["values", "mask"], model.Inputs);
+        Close([module.forward(x, mask)], model.Run([x, mask]), nameof(Twisted));
+    }
+
+    [Fact]
     public void ParametersKeepTheirNames()
     {
         var module = nn.Sequential(("first", nn.Linear(4, 4)), ("second", nn.Linear(4, 2)));
@@ -141,6 +154,10 @@ public sealed class OnnxExportTests : IDisposable
         Assert.Equal(
             "ONNX export: these operators have no counterpart: aten::bernoulli, aten::logaddexp",
             Assert.Throws<GraphException>(() => graph.ExportOnnx(File, new Dictionary<string, Tensor>())).Message);
+        using var unmapped = new Unmapped();
+        Assert.Matches(
+            @"^ONNX export: these operators have no counterpart: aten::logaddexp \(Unmapped.forward OnnxExportTests.cs:\d+\)$",
+            Assert.Throws<GraphException>(() => unmapped.Compile(randn(2, 4)).ExportOnnx(File)).Message);
         builder = new GraphBuilder();
         w = builder.Input(new(ScalarType.Float32, [4]), GraphInputKind.Parameter, "w");
         graph = builder.Build([builder.Add("aten::exp", w)]);
@@ -159,6 +176,21 @@ public sealed class OnnxExportTests : IDisposable
             var scale = Math.Max(1e-3, x.nan_to_num(0, 0, 0).abs().max().ToDouble());
             Assert.True(y.allclose(x, 1e-4, 1e-4 * scale, equal_nan: true), $"output {i} {what}\nexpected {x.str()}\nactual {y.str()}");
         }
+    }
+
+    /// <summary>Uses its second argument first, and numbers that are integers.</summary>
+    private sealed class Twisted() : nn.Module<Tensor, Tensor, Tensor>(nameof(Twisted))
+    {
+        public override Tensor forward(Tensor values, Tensor mask)
+        {
+            var count = mask.sum().clamp_min(1).clamp_max(3);
+            return values.masked_fill(mask.eq(0), -1) / count + mask.masked_fill(mask.eq(1), 7);
+        }
+    }
+
+    private sealed class Unmapped() : nn.Module<Tensor, Tensor>(nameof(Unmapped))
+    {
+        public override Tensor forward(Tensor x) => logaddexp(x, x.t().t() * 2);
     }
 
     private sealed class Splitting() : nn.Module<Tensor, (Tensor, Tensor, Tensor)>(nameof(Splitting))

@@ -1,0 +1,237 @@
+using System.Runtime.InteropServices;
+using Toolkit.Graphs;
+using Toolkit.Graphs.Dispatch;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace Toolkit.Tests.Graphs.Training;
+
+/// <summary>What autograd does behind a program's back, and where a compiled module could go wrong without a word.</summary>
+[Collection(nameof(SharedGeneratorTests))]
+public sealed class TrainingTrapTests
+{
+    private static readonly CompileOptions _options = new() { Backend = graph => new DispatcherExecutor(graph) };
+
+    [Fact]
+    public void A_weight_that_a_native_module_and_the_program_use_gets_both_gradients()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(4);
+        using var call = TrainedCall.Of(_options, new Tied(), randint(0, 9, [2, 3]));
+        AssertTrains(call);
+    }
+
+    [Fact]
+    public void Operations_in_place_leave_what_autograd_keeps()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(4);
+        using var call = TrainedCall.Of(_options, Sequential(Linear(6, 8), ReLU(inplace: true), Linear(8, 4), SiLU(inplace: true), LeakyReLU(0.2, inplace: true)), randn(5, 6));
+        AssertTrains(call);
+    }
+
+    [Fact]
+    public void Operations_in_place_leave_what_autograd_keeps_operation_by_operation()
+    {
+        using var off = DispatcherCapture.TurnOff("it is turned off");
+        using var scope = NewDisposeScope();
+        manual_seed(4);
+        using var call = TrainedCall.Of(null, Sequential(Linear(6, 8), SiLU(inplace: true), LeakyReLU(0.2, inplace: true)), randn(5, 6));
+        var expected = call.Step(call.Eager);
+        for (var i = 0; i < 3; i++)
+        {
+            TrainedCall.AssertSame(expected, call.Step(call.Compiled));
+        }
+    }
+
+    [Fact]
+    public void A_backward_pass_that_libtorch_refuses_is_refused_as_in_eager()
+    {
+        using var scope = NewDisposeScope();
+        using var module = new Written(x => x.tanh().add_(1));
+        using var compiled = module.Compile(_options);
+        var x = randn([3, 2], requires_grad: true);
+        for (var i = 0; i < 3; i++)
+        {
+            using var loss = compiled.call(x).sum();
+            Assert.Contains("modified by an inplace operation", Assert.Throws<ExternalException>(() => loss.backward()).Message);
+        }
+
+        Assert.Contains("trained operation by operation: one of the variables needed for gradient computation", compiled.Explain().ToString());
+    }
+
+    [Fact]
+    public void Gradients_of_gradients_reach_no_parameter_in_part()
+    {
+        using var scope = NewDisposeScope();
+        using var model = Sequential(Linear(4, 4), Tanh(), Linear(4, 2));
+        using var compiled = model.Compile(_options);
+        var x = randn(3, 4, requires_grad: true);
+        Tensor Step()
+        {
+            model.zero_grad();
+            var result = compiled.call(x);
+            var gradient = autograd.grad([result.sum()], [x], retain_graph: true, create_graph: true)[0];
+            (result.sum() + gradient.square().sum()).backward();
+            return model.parameters().First().grad!;
+        }
+
+        Assert.False(Step().isnan().any().ToBoolean()); // captured: as it is
+        Assert.True(Step().isnan().all().ToBoolean());
+        Assert.Contains("gradients of gradients are not compiled", Assert.Throws<GraphException>(Step).Message);
+        Assert.False(Step().isnan().any().ToBoolean());
+    }
+
+    [Fact]
+    public void What_is_computed_without_gradients_has_none_in_the_graph()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(4);
+        using var call = TrainedCall.Of(_options, new Gated(), randn(5, 6));
+        AssertTrains(call);
+    }
+
+    [Fact]
+    public void What_is_changed_without_gradients_is_changed_as_in_eager()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(4);
+        using var module = new Written(x =>
+        {
+            var y = x.tanh();
+            using (no_grad())
+            {
+                y.mul_(2);
+            }
+
+            return y.sin();
+        });
+        using var compiled = module.Compile(_options);
+        var x = randn([3, 2], requires_grad: true);
+        Tensor Gradient(Module<Tensor, Tensor> run)
+        {
+            x.grad = null;
+            run.call(x).sum().backward();
+            return x.grad!.clone();
+        }
+
+        Assert.ThrowsAny<ExternalException>(() => Gradient(module));
+        Assert.ThrowsAny<ExternalException>(() => Gradient(compiled));
+        Assert.Contains("where gradients are turned off", Assert.Single(compiled.Explain().Breaks).ToString());
+    }
+
+    [Fact]
+    public void Parts_of_a_call_that_is_split_are_trained_one_by_one()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(4);
+        var (first, second) = (Linear(6, 6), Linear(6, 3));
+        using var module = new Parted(first, second);
+        using var call = TrainedCall.Of(_options, module, randn(5, 6));
+        var expected = call.Step(call.Eager);
+        for (var i = 0; i < 4; i++)
+        {
+            TrainedCall.AssertSame(expected, call.Step(call.Compiled));
+        }
+
+        var report = call.Explain();
+        Assert.Equal(2, report.Training.Length);
+        Assert.All(report.Training, text => Assert.StartsWith("trained by a forward graph", text));
+    }
+
+    [Fact]
+    public void Threads_backpropagate_at_the_same_time()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(4);
+        using var model = Sequential(Linear(6, 12), Tanh(), Linear(12, 4));
+        using var compiled = model.Compile(_options);
+        compiled.call(randn(5, 6)).sum().backward();
+        compiled.call(randn(5, 6)).sum().backward();
+        var worst = new double[4];
+        var threads = worst.Select((_, k) => new Thread(() =>
+        {
+            for (var i = 0; i < 40; i++)
+            {
+                using var own = NewDisposeScope();
+                var x = randn([5, 6], requires_grad: true);
+                var actual = autograd.grad([compiled.call(x).square().sum()], [x])[0];
+                var expected = autograd.grad([model.call(x).square().sum()], [x])[0];
+                worst[k] = Math.Max(worst[k], (actual - expected).abs().max().ToDouble());
+            }
+        })).ToArray();
+        Array.ForEach(threads, thread => thread.Start());
+        Array.ForEach(threads, thread => thread.Join());
+        Assert.All(worst, distance => Assert.InRange(distance, 0, 1e-4));
+    }
+
+    private static void AssertTrains(TrainedCall call)
+    {
+        var expected = call.Step(call.Eager);
+        for (var i = 0; i < 3; i++)
+        {
+            TrainedCall.AssertSame(expected, call.Step(call.Compiled));
+        }
+
+        var report = call.Explain();
+        Assert.True(report.Training is [var text] && text.StartsWith("trained by a forward graph", StringComparison.Ordinal), report.ToString());
+    }
+
+    private sealed class Written(Func<Tensor, Tensor> program) : Module<Tensor, Tensor>(nameof(Written))
+    {
+        public override Tensor forward(Tensor x) => program(x);
+    }
+
+    private sealed class Tied : Module<Tensor, Tensor>
+    {
+        private readonly Embedding _table = Embedding(9, 4);
+
+        public Tied()
+            : base(nameof(Tied)) => RegisterComponents();
+
+        public override Tensor forward(Tensor ids) => _table.call(ids).tanh().matmul(_table.weight!.t());
+    }
+
+    private sealed class Gated : Module<Tensor, Tensor>
+    {
+        private readonly Linear _gate = Linear(6, 3);
+        private readonly Linear _value = Linear(6, 3);
+
+        public Gated()
+            : base(nameof(Gated)) => RegisterComponents();
+
+        public override Tensor forward(Tensor x)
+        {
+            Tensor gate;
+            var scores = _gate.call(x);
+            using (no_grad())
+            {
+                gate = scores.softmax(-1);
+                gate = gate.contiguous() + scores.contiguous() + scores.reshape(-1, 3) + scores.to(ScalarType.Float32).t().t();
+            }
+
+            return _value.call(x) * gate + scores.square();
+        }
+    }
+
+    private sealed class Parted : Module<Tensor, Tensor>
+    {
+        private readonly Linear _first;
+        private readonly Linear _second;
+
+        public Parted(Linear first, Linear second)
+            : base(nameof(Parted))
+        {
+            (_first, _second) = (first, second);
+            RegisterComponents();
+        }
+
+        public override Tensor forward(Tensor x)
+        {
+            var y = _first.call(x).tanh();
+            return y.mean().item<float>() > 100 ? y : _second.call(y) * 2 + y.sum();
+        }
+    }
+}
