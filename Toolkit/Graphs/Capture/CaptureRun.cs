@@ -128,9 +128,9 @@ internal sealed partial class CaptureRun
         }
 
         bool IsKept(object value) => value is ValueType ? HoldsOnlyNumbers(value.GetType()) : tracer.IsOuter(value);
-        if (Template.Of(result, Hole, IsKept) is not { } template)
+        if (Template.Of(result, Hole, IsKept, value => !tracer.IsOuter(value) && tracer.IsProgram(value.GetType().Assembly)) is not { } template)
         {
-            tracer.End($"a {result!.GetType().Name} is returned", "return tensors, tuples, arrays, lists or dictionaries of them");
+            tracer.End($"{Template.Article(result!.GetType().Name)} is returned", "return tensors, tuples, arrays, lists, dictionaries or objects of your own that hold them");
             return;
         }
 

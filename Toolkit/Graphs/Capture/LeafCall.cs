@@ -34,6 +34,9 @@ internal sealed partial class LeafCall
     public bool IsInPlace => Method.Name.EndsWith('_') || Method.Name.StartsWith("set_", StringComparison.Ordinal)
         || Method.GetParameters().Zip(Arguments).Any(pair => pair.First.Name == "inplace" && pair.Second is true);
 
+    /// <summary>Whether it is one of TorchSharp's own methods that give tensors back, not an operation of the engine.</summary>
+    public bool IsOfTorchSharp => _operation is null && Method.DeclaringType?.Assembly == TorchSharpApi.Assembly && Method is MethodInfo { ReturnType: var type } && TorchSharpApi.Mentions(type);
+
     /// <summary>Whether gradients flow through it.</summary>
     public bool RequiresGrad => _tracer.RequiresGrad;
 
@@ -41,10 +44,11 @@ internal sealed partial class LeafCall
     public Value Value(object? tensor) => _tracer.Tensors.Find((Tensor)tensor!)!;
 
     /// <summary>Adds a node.</summary>
-    public Node Add(Operator op, ImmutableArray<Argument> arguments) => _tracer.Builder.Add(op, arguments);
+    public Node Add(Operator op, ImmutableArray<Argument> arguments) => _tracer.Builder.Add(Drawn(op, arguments.SelectMany(argument => argument.Values)), arguments);
 
     /// <summary>Adds a node with one output.</summary>
-    public Value Add(string name, params ReadOnlySpan<Argument> arguments) => _tracer.Builder.Add(name, arguments);
+    public Value Add(string name, params ReadOnlySpan<Argument> arguments) => Operators.Get(name) is var op && op.Kind == OperatorKind.Random
+        ? Add(op, GraphBuilder.WithDefaults(op, arguments)).Output : _tracer.Builder.Add(name, arguments);
 
     /// <summary>A tensor whose values stay.</summary>
     public Value Constant(Tensor tensor) => _tracer.Tensors.Constant(tensor);
@@ -137,6 +141,11 @@ internal sealed partial class LeafCall
         _tracer.OpaqueCalls.Add($"{Method.DeclaringType!.Name}.{Method.Name} ({_tracer.Builder.Origin}){(_whyOpaque is null ? "" : $": {_whyOpaque}")}");
         Argument given = new ValuesArgument([.. tensors.Select(tensor => (Value?)Value(tensor))]);
         var types = Results.Select(TensorType.Of).ToArray();
-        return [.. _tracer.Builder.Add(op, [given], types).Outputs];
+        return [.. _tracer.Builder.Add(isRandom && !op.IsMutating ? Drawing.Of(op, tensors) : op, [given], types).Outputs];
     }
+
+    /// <summary>An operator that draws does so in the order of its tensors' memory.</summary>
+    private Operator Drawn(Operator op, IEnumerable<Value> values) => op.Kind == OperatorKind.Random && !op.IsMutating && values.ToArray() is { Length: > 0 } all
+        && Array.TrueForAll(all, value => Array.Exists(_before, entry => ReferenceEquals(entry.Value, value)))
+            ? Drawing.Of(op, all.Select(value => Array.Find(_before, entry => ReferenceEquals(entry.Value, value)).Tensor)) : op;
 }

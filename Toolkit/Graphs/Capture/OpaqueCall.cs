@@ -32,7 +32,7 @@ internal sealed class OpaqueCall
 
         var receiver = Template.Of(self, Hole, value => value is nn.Module);
         var templates = arguments.Select(argument => Template.Of(argument, Hole, IsKept)).ToArray();
-        if (receiver is null || Array.Exists(templates, template => template is null))
+        if (receiver is null || Array.Exists(arguments, argument => argument is nint or nint[]) || Array.Exists(templates, template => template is null))
         {
             return null;
         }

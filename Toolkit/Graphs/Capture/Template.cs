@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Graphs.Capture;
 
 /// <summary>An object with holes where its tensors were: what a call returns, leaves in a field, or is given.</summary>
-internal abstract class Template
+internal abstract partial class Template
 {
     private static readonly FieldInfo _indexTensor = typeof(TensorIndex).GetField("tensor", BindingFlags.Instance | BindingFlags.NonPublic)!;
 
@@ -51,8 +51,9 @@ internal abstract class Template
     /// <param name="value">The object.</param>
     /// <param name="hole">Number of the hole for a tensor.</param>
     /// <param name="isConstant">Whether an object may be kept as it is.</param>
+    /// <param name="isMade">Whether an object of the program's own types may be made again field by field.</param>
     /// <returns>Null where it holds what cannot be made again.</returns>
-    public static Template? Of(object? value, Func<Tensor, int> hole, Func<object, bool> isConstant)
+    public static Template? Of(object? value, Func<Tensor, int> hole, Func<object, bool> isConstant, Func<object, bool>? isMade = null)
     {
         switch (value)
         {
@@ -67,26 +68,27 @@ internal abstract class Template
             case TensorIndex index:
                 return TensorOf(index) is { } inner ? new Index(index, hole(inner)) : new Constant(value);
             case SpanValue span:
-                return Of(span.ToArray(), hole, isConstant) is { } elements ? new Span(span.ElementType, elements) : null;
+                return Of(span.ToArray(), hole, isConstant, isMade) is { } elements ? new Span(span.ElementType, elements) : null;
             case Array { Rank: 1 } array:
-                return Parts(array, hole, isConstant) is { } parts ? new Sequence(array.GetType().GetElementType()!, parts, false) : null;
+                return Parts(array, hole, isConstant, isMade) is { } parts ? new Sequence(array.GetType().GetElementType()!, parts, false) : null;
             case ITuple tuple when value.GetType().IsGenericType:
-                return Parts(Enumerable.Range(0, tuple.Length).Select(i => tuple[i]), hole, isConstant) is { } items ? new TupleOf(value.GetType(), items) : null;
+                return Parts(Enumerable.Range(0, tuple.Length).Select(i => tuple[i]), hole, isConstant, isMade) is { } items ? new TupleOf(value.GetType(), items) : null;
             case IList list when value.GetType() is { IsGenericType: true } type && type.GetGenericTypeDefinition() == typeof(List<>):
-                return Parts(list, hole, isConstant) is { } entries ? new Sequence(type.GetGenericArguments()[0], entries, true) : null;
+                return Parts(list, hole, isConstant, isMade) is { } entries ? new Sequence(type.GetGenericArguments()[0], entries, true) : null;
             case IDictionary dictionary when value.GetType() is { IsGenericType: true } type && type.GetGenericTypeDefinition() == typeof(Dictionary<,>):
-                return Parts(dictionary.Values, hole, isConstant) is { } values ? new Map(type, [.. dictionary.Keys.Cast<object>()], values) : null;
+                return Parts(dictionary.Values, hole, isConstant, isMade) is { } values ? new Map(type, [.. dictionary.Keys.Cast<object>()], values) : null;
             default:
-                return value.GetType().IsPrimitive || value is Enum || isConstant(value) ? new Constant(value) : null;
+                return value.GetType().IsPrimitive || value is Enum || isConstant(value) ? new Constant(value)
+                    : isMade?.Invoke(value) == true ? Fields.Of(value, part => Of(part, hole, isConstant, isMade)) : null;
         }
     }
 
     /// <summary>Whether templates are the same, one by one.</summary>
     public static bool AreSame(IReadOnlyList<Template> some, IReadOnlyList<Template> others) => some.Count == others.Count && some.Zip(others).All(pair => pair.First.IsSame(pair.Second));
 
-    private static Template[]? Parts(IEnumerable values, Func<Tensor, int> hole, Func<object, bool> isConstant)
+    private static Template[]? Parts(IEnumerable values, Func<Tensor, int> hole, Func<object, bool> isConstant, Func<object, bool>? isMade)
     {
-        var parts = values.Cast<object?>().Select(value => Of(value, hole, isConstant)).ToArray();
+        var parts = values.Cast<object?>().Select(value => Of(value, hole, isConstant, isMade)).ToArray();
         return Array.TrueForAll(parts, part => part is not null) ? [.. parts.OfType<Template>()] : null;
     }
 

@@ -219,7 +219,14 @@ internal static class TorchSharpApi
 
         foreach (var instruction in code.Instructions.Where(instruction => instruction.Code == ILOpCode.Call))
         {
-            if (code.Resolve(instruction) is MethodBase called && (called.Attributes & MethodAttributes.PinvokeImpl) != 0 && called.Name != "THSTorch_get_and_reset_last_err")
+            if (code.Resolve(instruction) is not MethodBase called)
+            {
+                continue;
+            }
+
+            // What hands tensors on as native handles is the last place where they are tensors.
+            var isNative = (called.Attributes & MethodAttributes.PinvokeImpl) != 0 && called.Name != "THSTorch_get_and_reset_last_err";
+            if (isNative || (called.Module.Assembly == Assembly && called.GetParameters().Any(parameter => parameter.ParameterType == typeof(nint[]))))
             {
                 return true;
             }

@@ -24,6 +24,7 @@ internal sealed partial class Tracer
             return false; // loops over memory cannot be followed: the engine's operations take their plain definitions
         }
 
+        WatchGiven(arguments);
         Materialise(arguments);
         if ((TorchSharpApi.Break(method, arguments) ?? Unknown(self, arguments)) is var (reason, advice) && !IsHandleForTorchSharp(method))
         {
@@ -36,7 +37,6 @@ internal sealed partial class Tracer
             return run();
         }
 
-        WatchGiven(arguments);
         var operation = method.GetCustomAttribute<GraphOperatorAttribute>()?.Name;
         if (_generator is null && LoweringTable.IsRandom(method, self, arguments))
         {
@@ -75,7 +75,7 @@ internal sealed partial class Tracer
     {
         for (var i = 0; i < arguments.Length; i++)
         {
-            if (arguments[i] is IEnumerable<Tensor> sequence and not (Tensor[] or IList<Tensor>))
+            if (arguments[i] is IEnumerable<Tensor> sequence and not (Tensor[] or List<Tensor>))
             {
                 arguments[i] = sequence.ToArray();
             }

@@ -40,5 +40,5 @@ internal sealed partial class Tracer
     /// <summary>
     /// Whether a call is to be opened: only native code knows what it does, and no gradients are recorded. (Where they are, the joint graph opens it: operations below autograd would lose them.)
     /// </summary>
-    private bool CanOpen(LeafCall call) => call.Self is nn.Module && !IsGradEnabled && !LoweringTable.HasSpecial(call.Method);
+    private bool CanOpen(LeafCall call) => !IsGradEnabled && (call.Self is nn.Module ? !LoweringTable.HasSpecial(call.Method) : call.IsOfTorchSharp && !call.IsInPlace && !Array.Exists(call.Arguments, argument => argument is nint or nint[]) && !LoweringTable.Knows(call));
 }

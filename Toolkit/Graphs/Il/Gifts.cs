@@ -10,7 +10,7 @@ namespace Toolkit.Graphs.Il;
 internal sealed class Gifts
 {
     private readonly ConditionalWeakTable<Delegate, Delegate> _wrapped = [];
-    private readonly ConditionalWeakTable<Delegate, object> _made = [];
+    private readonly ConditionalWeakTable<Delegate, Delegate> _made = [];
 
     /// <summary>An argument for a parameter of a type.</summary>
     public object? Wrap(Interpreter interpreter, object? value, Type type) => value switch
@@ -23,6 +23,9 @@ internal sealed class Gifts
 
     /// <summary>Whether a delegate leads back to an interpreter.</summary>
     public bool IsWrapper(Delegate function) => _made.TryGetValue(function, out _);
+
+    /// <summary>The delegate of the program that a wrapper stands for; any other delegate itself.</summary>
+    public Delegate Inner(Delegate function) => _made.TryGetValue(function, out var inner) ? inner : function;
 
     private static bool IsOpened(Interpreter interpreter, Type type) => type.DeclaringType is not null && interpreter.Observer.IsProgram(type.Assembly);
 
@@ -52,7 +55,7 @@ internal sealed class Gifts
 
         var wrapped = Trampoline.Make(interpreter, function) ?? function;
         _wrapped.AddOrUpdate(function, wrapped);
-        _made.AddOrUpdate(wrapped, this);
+        _made.AddOrUpdate(wrapped, function);
         interpreter.Observer.Created(wrapped);
         return wrapped;
     }

@@ -27,7 +27,8 @@ internal sealed partial class Interpreter
         _caller = parts.Length == 1 ? _caller : null;
         foreach (var part in parts)
         {
-            result = CallPart(part, invoke, [.. arguments]);
+            // .NET puts delegates together of what it was given: wrappers.
+            result = CallPart(_gifts.Inner(part), invoke, [.. arguments]);
         }
 
         return result;

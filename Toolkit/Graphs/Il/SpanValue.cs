@@ -31,7 +31,11 @@ internal sealed class SpanValue(Type elementType, Array? array = null, int offse
         ? throw new ArgumentOutOfRangeException(nameof(start))
         : new(elementType, array, offset + start, count);
 
-    public Location ElementAt(int index) => (uint)index < (uint)length ? new ElementLocation(array!, offset + index) : throw new IndexOutOfRangeException();
+    /// <summary>The place of an element.</summary>
+    /// <param name="index">Which.</param>
+    /// <param name="writing">Told before the array changes.</param>
+    public Location ElementAt(int index, Action<Array>? writing = null) =>
+        (uint)index < (uint)length ? new ElementLocation(array!, offset + index, writing) : throw new IndexOutOfRangeException();
 
     public Array ToArray()
     {
@@ -48,11 +52,11 @@ internal sealed class SpanValue(Type elementType, Array? array = null, int offse
 }
 
 /// <summary>Goes through a span.</summary>
-internal sealed class SpanCursor(SpanValue span)
+internal sealed class SpanCursor(SpanValue span, Action<Array> writing)
 {
     private int _index = -1;
 
     public bool MoveNext() => ++_index < span.Length;
 
-    public Location Current => span.ElementAt(_index);
+    public Location Current => span.ElementAt(_index, writing);
 }

@@ -153,7 +153,8 @@ internal static class IndexingOperators
         Same("flip(Tensor self, int[] dims) -> Tensor", e => e["self"].flip(e.Integers("dims")));
         Same(
             "roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor",
-            e => e.Integers("dims") is { Length: > 0 } dims ? e["self"].roll(e.Integers("shifts"), dims) : e["self"].roll(e.Integers("shifts")));
+            e => e.Integers("dims") is { Length: > 0 } dims ? e["self"].roll(e.Integers("shifts"), dims)
+                : e["self"].reshape(-1).roll(e.Integers("shifts")[0], 0).reshape(e["self"].shape)); // TorchSharp rolls the first dimension where none is named
         Definition.InPlace(Same("tril(Tensor self, SymInt diagonal=0) -> Tensor", e => e["self"].tril(e.Integer("diagonal"))));
         Definition.InPlace(Same("triu(Tensor self, SymInt diagonal=0) -> Tensor", e => e["self"].triu(e.Integer("diagonal"))));
         Definition.One(
@@ -235,7 +236,7 @@ internal static class IndexingOperators
         var before = places[^1] - places[0] == places.Length - 1 ? rest.Count(i => i < places[0]) : 0;
         long[] whole = [.. rest.Take(before).Select(i => target.shape[i]), .. sizes, .. rest.Skip(before).Select(i => target.shape[i])];
         var order = Enumerable.Range(before, sizes.Length).Concat(Enumerable.Range(0, before)).Concat(Enumerable.Range(before + sizes.Length, rest.Length - before));
-        var values = e["values"].expand(whole).permute([.. order.Select(i => (long)i)]);
+        var values = e["values"].to(target.dtype).expand(whole).permute([.. order.Select(i => (long)i)]);
         front.index_put_(values, [.. places.Select(place => TensorIndex.Tensor(indices[place]!))], e.Flag("accumulate"));
         return target;
     }

@@ -31,7 +31,7 @@ internal static class PointwiseOperators
 
         foreach (var (name, function) in new (string, Func<Tensor, Tensor>)[]
         {
-            ("neg", x => x.neg()), ("abs", x => x.abs()), ("sign", x => x.sign()), ("floor", x => x.floor()), ("ceil", x => x.ceil()), ("round", x => x.round()),
+            ("neg", x => x.neg()), ("sign", x => x.sign()), ("floor", x => x.floor()), ("ceil", x => x.ceil()), ("round", x => x.round()),
             ("trunc", x => x.trunc()), ("relu", x => x.relu()), ("silu", x => nn.functional.silu(x)), ("mish", x => nn.functional.mish(x)),
             ("hardswish", x => nn.functional.hardswish(x)), ("hardsigmoid", x => nn.functional.hardsigmoid(x)), ("bitwise_not", x => x.bitwise_not()),
         })
@@ -55,12 +55,16 @@ internal static class PointwiseOperators
             "elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor",
             Self,
             e => e["self"].elu(e.Scalar("alpha"), e.Scalar("scale"), e.Scalar("input_scale")));
-        Both("hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor", Self, e => e["self"].hardtanh(e.Scalar("min_val"), e.Scalar("max_val")));
+        Both("hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor", Self, e => e["self"].clamp(e.Scalar("min_val"), e.Scalar("max_val")).to(e.Output().DType));
         Both("threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor", Self, e => e["self"].threshold(e.Scalar("threshold"), e.Scalar("value")));
         One(
             "softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor",
             Self,
             e => nn.functional.softplus(e["self"], e.Call.Number("beta"), e.Call.Number("threshold")));
+        Both(
+            "abs(Tensor self) -> Tensor",
+            call => call.Type("self").DType switch { ScalarType.ComplexFloat32 => ScalarType.Float32, ScalarType.ComplexFloat64 => ScalarType.Float64, var type => type },
+            e => e["self"].abs());
         Both("clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", ClampType, e => e["self"].clamp(e.OptionalScalar("min")!, e.OptionalScalar("max")!));
         Both("clamp_min(Tensor self, Scalar min) -> Tensor", call => TypePromotion.Of(call, "self", "min"), e => e["self"].clamp_min(e.Scalar("min")));
         Both("clamp_max(Tensor self, Scalar max) -> Tensor", call => TypePromotion.Of(call, "self", "max"), e => e["self"].clamp_max(e.Scalar("max")));

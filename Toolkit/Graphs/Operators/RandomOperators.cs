@@ -21,7 +21,7 @@ internal static class RandomOperators
             Add(
                 $"{name}_like(Tensor self, *, {Options}, MemoryFormat? memory_format=None) -> Tensor",
                 call => new(call.DataType("dtype") ?? call.Type("self").DType, call.Type("self").Shape, call.Device("device") ?? call.Type("self").Device),
-                e => function(e.Output().Shape.ToArray(), e.Output().DType, new Device(e.Output().Device)));
+                e => name == "rand" ? e["self"].rand_like(e.Output().DType, new Device(e.Output().Device)) : e["self"].randn_like(e.Output().DType, new Device(e.Output().Device)));
         }
 
         Add(

@@ -13,10 +13,30 @@ internal sealed class Fusion
 
     private readonly Graph _graph;
     private readonly Dictionary<Node, Group> _groups = new(ReferenceEqualityComparer.Instance);
-
+    private readonly Dictionary<Node, Node> _drawnBefore = new(ReferenceEqualityComparer.Instance);
     private readonly long _fewRows;
 
-    private Fusion(Graph graph, long fewRows) => (_graph, _fewRows) = (graph, fewRows);
+    private Fusion(Graph graph, long fewRows)
+    {
+        (_graph, _fewRows) = (graph, fewRows);
+        Node? last = null;
+        foreach (var node in graph.Nodes.Where(node => node.Operator.Kind == OperatorKind.Random))
+        {
+            if (last is not null)
+            {
+                _drawnBefore[node] = last;
+            }
+
+            last = node;
+        }
+    }
+
+    /// <summary>What must run before a node: what makes its inputs and, for one that draws random numbers, the one that draws before it.</summary>
+    private IEnumerable<Node> Before(Node node)
+    {
+        var producers = node.Inputs.Select(input => input.Producer).OfType<Node>();
+        return _drawnBefore.TryGetValue(node, out var drawing) ? producers.Append(drawing) : producers;
+    }
 
     /// <summary>The graph with fused nodes.</summary>
     /// <param name="graph">A pure graph.</param>
@@ -140,7 +160,7 @@ internal sealed class Fusion
         var open = new Stack<Node>(first.Nodes.Values.Concat(second.Nodes.Values));
         while (open.TryPop(out var node))
         {
-            foreach (var producer in node.Inputs.Select(input => input.Producer).OfType<Node>())
+            foreach (var producer in Before(node))
             {
                 var group = _groups.GetValueOrDefault(producer);
                 if (group is not null && (group == first || group == second))
@@ -207,7 +227,7 @@ internal sealed class Fusion
             }
 
             var members = group is null ? [node] : group.Nodes.Values.ToArray();
-            foreach (var producer in members.SelectMany(member => member.Inputs).Select(input => input.Producer).OfType<Node>())
+            foreach (var producer in members.SelectMany(Before))
             {
                 Emit(producer);
             }

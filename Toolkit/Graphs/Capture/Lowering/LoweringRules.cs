@@ -137,6 +137,8 @@ internal static class LoweringRules
         "Tensor.min(long,bool) => min.dim(@, $0, $1)",
         "Tensor.argmax(long,bool) => argmax(@, $0, $1)",
         "Tensor.argmin(long,bool) => argmin(@, $0, $1)",
+        "Tensor.norm(float) => linalg_vector_norm(@, $0)",
+        "Tensor.norm(int,bool,float) => linalg_vector_norm(@, $2, $0, $1)",
         "Tensor.any(long,bool) => any.dim(@, $0, $1)",
         "Tensor.all(long,bool) => all.dim(@, $0, $1)",
         "Tensor.logsumexp(long,bool) => logsumexp(@, $0, $1)",

@@ -40,6 +40,11 @@ internal static class LoweringTable
     /// <summary>Whether a function says what a method is lowered to.</summary>
     public static bool HasSpecial(MethodBase method) => SpecialLowerings.Find(LoweringRule.KeyOf(method)) is not null;
 
+    /// <summary>Whether there is an operator for a call, or a rule that says which.</summary>
+    public static bool Knows(LeafCall call) =>
+        LoweringRule.KeyOf(call.Method) is var key && ((SpecialLowerings.Find(key) is not null && !call.Arguments.Any(argument => argument is PaddingModes and not PaddingModes.Constant))
+            || _rules.ContainsKey(key) || (call.Self is Tensor self && !self.is_complex() && call.Arguments.Length == 0 && Operators.FindOwn("aten::" + call.Method.Name) is not null));
+
     /// <summary>Whether a call draws from a generator of random numbers.</summary>
     public static bool IsRandom(MethodBase method, object? self, object?[] arguments) =>
         method.Name.Contains("rand", StringComparison.Ordinal) || method.Name is "multinomial" or "bernoulli" or "bernoulli_" or "normal_" or "uniform_" or "poisson" or "binomial" or "cauchy_"

@@ -31,6 +31,9 @@ internal static class SpecialLowerings
                 : call.Arguments[2] is not true ? [call.Add("aten::alias", call.Value(call.Arguments[0]))] // it gives back what it is given
                 : call.Arguments[3] is true ? null : [call.Add("aten::dropout", call.Value(call.Arguments[0]), p, true)],
         ["functional.batch_norm(Tensor,Tensor,Tensor,Tensor,Tensor,bool,double,double)"] = BatchNorm,
+        ["functional.normalize(Tensor,double,long,double)"] = call => call.Value(call.Arguments[0]) is var x && call.Arguments is [_, double p, long dim, double epsilon]
+            ? [call.Add("aten::div.Tensor", x, call.Add("aten::clamp_min", call.Add("aten::linalg_vector_norm", x, p, new long[] { dim }, true), epsilon))] : null,
+        ["functional.max_pool1d(Tensor,long,long?,long?,long?,bool)"] = MaxPool1d,
         ["functional.pad(Tensor,long[],PaddingModes,double)"] = Pad,
         ["functional.pad(Tensor,ReadOnlySpan<long>,PaddingModes,double)"] = Pad,
         ["Embedding.forward(Tensor)"] = Embedding,
@@ -99,6 +102,17 @@ internal static class SpecialLowerings
         }
 
         return [call.Add("aten::batch_norm", call.Value(call.Arguments[0]), Optional(3), Optional(4), Optional(1), Optional(2), isTraining, momentum, epsilon, false)];
+    }
+
+    /// <summary>In two dimensions, of which the first is one row high.</summary>
+    private static IReadOnlyList<Value>? MaxPool1d(LeafCall call)
+    {
+        var size = (long)call.Arguments[1]!;
+        long Or(int i, long other) => call.Arguments[i] is long number ? number : other;
+        var pooled = call.Add(
+            "aten::max_pool2d", call.Add("aten::unsqueeze", call.Value(call.Arguments[0]), -2L), new long[] { 1, size }, new long[] { 1, Or(2, size) }, new long[] { 0, Or(3, 0) }, new long[] { 1, Or(4, 1) },
+            call.Arguments[5] is true);
+        return [call.Add("aten::squeeze.dim", pooled, -2L)];
     }
 
     private static IReadOnlyList<Value>? Pad(LeafCall call) => (PaddingModes)call.Arguments[2]! == PaddingModes.Constant && ArgumentOf.Integers(call.Arguments[1]) is { } pad

@@ -13,6 +13,7 @@ internal static partial class Lowerings
         yield return Reducing("aten::mean", (b, n) => Mean(b, b.Argument("self", OutputKind(n))), Dimensions, IsReal);
         yield return Reducing("aten::var.correction", (b, n) => Variance(b, b.Argument("self", OutputKind(n)), Correction(n)).Variance, Dimensions, IsReal);
         yield return Reducing("aten::std.correction", (b, n) => b.Apply("Sqrt({0})", OutputKind(n), Variance(b, b.Argument("self", OutputKind(n)), Correction(n)).Variance), Dimensions, IsReal);
+        yield return Reducing("aten::linalg_vector_norm", Norm, Dimensions, node => IsReal(node) && NumberKinds.Of(node.Inputs.First().Type.DType) is NumberKind.Float or NumberKind.Double && Call(node).Number("ord") is 1 or 2);
         foreach (var name in new[] { "aten::_softmax", "aten::softmax.int" })
         {
             yield return Reducing(name, (b, n) => Softmax(b, b.Argument("self", OutputKind(n))), OneDimension, IsReal);
@@ -47,6 +48,14 @@ internal static partial class Lowerings
     private static double Correction(Node node) => Call(node).Has("correction") ? Call(node).Number("correction") : 1;
 
     private static Expression Mean(LoopBuilder b, Expression x) => b.Divide(b.Reduce(Reduction.Sum, x), b.RowLength);
+
+    private static Expression Norm(LoopBuilder b, Node node)
+    {
+        var x = b.Argument("self", OutputKind(node));
+        return Call(node).Number("ord") == 1
+            ? b.Reduce(Reduction.Sum, b.Apply("Abs({0})", x.Kind, x))
+            : b.Apply("Sqrt({0})", x.Kind, b.Reduce(Reduction.Sum, b.Apply("({0} * {0})", x.Kind, x)));
+    }
 
     private static (Expression Mean, Expression Centered, Expression Variance) Variance(LoopBuilder b, Expression x, double correction)
     {

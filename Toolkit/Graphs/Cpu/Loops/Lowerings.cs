@@ -14,12 +14,12 @@ internal static partial class Lowerings
     /// <summary>How a node is computed in a loop; null where it is not.</summary>
     public static Lowering? Find(Node node)
     {
-        if (node.Operator.Kind is OperatorKind.Random || !_all.TryGetValue(node.Operator.Name, out var lowering) || lowering.Fits?.Invoke(node) == false)
+        if (node.Operator.Kind is OperatorKind.Random || !_all.TryGetValue(node.Operator.Name, out var lowering))
         {
             return null;
         }
 
-        if (node.Inputs.Concat(node.Outputs).Any(value => NumberKinds.Of(value.Type.DType) is null || value.Type.Device != "cpu" || value.Type.Elements == 0))
+        if (node.Inputs.Concat(node.Outputs).Any(value => NumberKinds.Of(value.Type.DType) is null || value.Type.Device != "cpu" || value.Type.Elements == 0) || lowering.Fits?.Invoke(node) == false)
         {
             return null;
         }

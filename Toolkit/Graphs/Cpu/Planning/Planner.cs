@@ -147,6 +147,11 @@ internal sealed partial class Planner
 
     private void Copy(Layout from, Layout to, Node? reason)
     {
+        if (NumberKinds.Of(from.DType) is null)
+        {
+            throw new GraphException($"kernels do not copy {from.DType}");
+        }
+
         if (to.Sizes.All(size => size > 0))
         {
             Add(LoopEmitter.Emit(LoopBuilder.Copy(from, to), _width, _isSizeless), reason is null ? [] : [reason], to.Buffer);

@@ -58,9 +58,21 @@ internal static class Scheduler
         var users = Enumerable.Range(0, steps.Count).Select(_ => new List<int>()).ToArray();
         var writers = new Dictionary<KernelBuffer, List<int>>(ReferenceEqualityComparer.Instance);
         var readers = new Dictionary<KernelBuffer, List<int>>(ReferenceEqualityComparer.Instance);
+        var lastDrawing = -1;
         for (var i = 0; i < steps.Count; i++)
         {
             var before = new HashSet<int>();
+            if (steps[i].Nodes.Any(node => node.Operator.Kind == OperatorKind.Random))
+            {
+                // Random numbers are drawn in the program's order: one that is ready early waits for those before it.
+                if (lastDrawing >= 0)
+                {
+                    before.Add(lastDrawing);
+                }
+
+                lastDrawing = i;
+            }
+
             foreach (var buffer in steps[i].Reads)
             {
                 before.UnionWith(writers.GetValueOrDefault(buffer) ?? []);

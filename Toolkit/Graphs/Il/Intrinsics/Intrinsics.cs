@@ -21,13 +21,13 @@ internal static class Intrinsics
             return method.Name == "Invoke" && DelegateCall(interpreter, method, arguments, out result);
         }
 
-        if (type.Namespace is not ("System" or "System.Runtime.CompilerServices" or "System.Threading" or null) && type.Name != "<PrivateImplementationDetails>")
+        if (type.Namespace is not ("System" or "System.Runtime.CompilerServices" or "System.Runtime.InteropServices" or "System.Threading" or null) && type.Name != "<PrivateImplementationDetails>")
         {
             return false;
         }
 
         return NullableIntrinsics.Try(method, arguments, out result)
-            || SpanIntrinsics.Try(method, arguments, out result)
+            || SpanIntrinsics.Try(interpreter, method, arguments, out result)
             || InlineArrayIntrinsics.Try(method, arguments, out result)
             || TextIntrinsics.Try(interpreter, method, arguments, out result)
             || AsyncIntrinsics.Try(interpreter, method, arguments, out result)

@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -7,13 +8,29 @@ namespace Toolkit.Graphs.Il;
 /// <summary>Spans.</summary>
 internal static class SpanIntrinsics
 {
-    public static bool Try(MethodBase method, StackValue[] arguments, out StackValue result)
+    public static bool Try(Interpreter interpreter, MethodBase method, StackValue[] arguments, out StackValue result)
+    {
+        if (!Make(interpreter, method, arguments, out result))
+        {
+            return false;
+        }
+
+        // A span of an array that was there before the call: what it holds is read from now on.
+        if (result.Reference is SpanValue { Array: { } array })
+        {
+            interpreter.Observer.ReadingElement(array);
+        }
+
+        return true;
+    }
+
+    private static bool Make(Interpreter interpreter, MethodBase method, StackValue[] arguments, out StackValue result)
     {
         result = default;
         var type = method.DeclaringType!;
         if (SpanValue.IsSpan(type))
         {
-            return method.IsStatic ? Static(method, type.GetGenericArguments()[0], arguments, out result) : Instance(method, arguments, out result);
+            return method.IsStatic ? Static(method, type.GetGenericArguments()[0], arguments, out result) : Instance(interpreter, method, arguments, out result);
         }
 
         if (type is { IsNested: true, Name: "Enumerator" } && (type.DeclaringType == typeof(Span<>) || type.DeclaringType == typeof(ReadOnlySpan<>)))
@@ -33,6 +50,12 @@ internal static class SpanIntrinsics
             var whole = SpanValue.Of(array, array.GetType().GetElementType()!);
             var start = arguments.Length > 1 ? arguments[1].Int32 : 0;
             result = StackValue.Struct(whole.Slice(start, arguments.Length > 2 ? arguments[2].Int32 : whole.Length - start));
+            return true;
+        }
+
+        if (type == typeof(CollectionsMarshal) && method.Name == nameof(CollectionsMarshal.AsSpan) && arguments[0].Reference is IList list)
+        {
+            result = OfList(interpreter, method, list);
             return true;
         }
 
@@ -93,12 +116,12 @@ internal static class SpanIntrinsics
         return true;
     }
 
-    private static bool Instance(MethodBase method, StackValue[] arguments, out StackValue result)
+    private static bool Instance(Interpreter interpreter, MethodBase method, StackValue[] arguments, out StackValue result)
     {
         if (method.IsConstructor)
         {
-            ((Location)arguments[0].Reference!).Store(StackValue.Struct(Construct(method.DeclaringType!, arguments[1..])));
-            result = default;
+            result = StackValue.Struct(Construct(method.DeclaringType!, arguments[1..]));
+            ((Location)arguments[0].Reference!).Store(result);
             return true;
         }
 
@@ -112,7 +135,7 @@ internal static class SpanIntrinsics
                 result = StackValue.Of(span.Length == 0);
                 return true;
             case "get_Item":
-                result = StackValue.Address(span.ElementAt(arguments[1].Int32));
+                result = StackValue.Address(span.ElementAt(arguments[1].Int32, interpreter.Observer.WritingElement));
                 return true;
             case "Slice":
                 var start = arguments[1].Int32;
@@ -122,19 +145,19 @@ internal static class SpanIntrinsics
                 result = StackValue.Object(span.ToArray());
                 return true;
             case "GetEnumerator":
-                result = StackValue.Struct(new SpanCursor(span));
+                result = StackValue.Struct(new SpanCursor(span, interpreter.Observer.WritingElement));
                 return true;
             case "ToString":
                 result = StackValue.Object(span.ToString());
                 return true;
             case "CopyTo":
-                Copy(span, (SpanValue)arguments[1].Reference!);
+                Copy(interpreter, span, (SpanValue)arguments[1].Reference!);
                 result = default;
                 return true;
             case "Clear" or "Fill":
                 for (var i = 0; i < span.Length; i++)
                 {
-                    span.ElementAt(i).Store(method.Name == "Fill" ? arguments[1] : StackValue.Default(span.ElementType));
+                    span.ElementAt(i, interpreter.Observer.WritingElement).Store(method.Name == "Fill" ? arguments[1] : StackValue.Default(span.ElementType));
                 }
 
                 result = default;
@@ -144,7 +167,15 @@ internal static class SpanIntrinsics
         }
     }
 
-    private static void Copy(SpanValue from, SpanValue to)
+    /// <summary>The elements of a list, in its own array: how the compiler fills a list that is written as <c>[a, b]</c>.</summary>
+    private static StackValue OfList(Interpreter interpreter, MethodBase method, IList list)
+    {
+        interpreter.Observer.BeforeNative(method, null, [list]);
+        var array = (Array)list.GetType().GetField("_items", BindingFlags.Instance | BindingFlags.NonPublic)!.GetValue(list)!;
+        return StackValue.Struct(SpanValue.Of(array, ((MethodInfo)method).GetGenericArguments()[0]).Slice(0, list.Count));
+    }
+
+    private static void Copy(Interpreter interpreter, SpanValue from, SpanValue to)
     {
         if (from.Length > to.Length)
         {
@@ -153,6 +184,7 @@ internal static class SpanIntrinsics
 
         if (from.Length > 0)
         {
+            interpreter.Observer.WritingElement(to.Array!);
             Array.Copy(from.Array!, from.Offset, to.Array!, to.Offset, from.Length);
         }
     }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Toolkit.Graphs;
+using Toolkit.Graphs.Dispatch;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
@@ -55,8 +56,8 @@ public sealed class DynamicProgramTests : IDisposable
         ["padding to a multiple"] = (x => pad(x, [0, 0, 0, (4 - (x.shape[1] % 4)) % 4]).reshape(2, -1, 4, 4).mean([2]), false),
         ["strided"] = (x => x[.., TensorIndex.Slice(0, null, 2)], true),
         ["chunks"] = (x => cat([.. x.chunk(2, 1).Reverse()], 1), true),
-        ["pooled"] = (x => avg_pool1d(x.transpose(1, 2), 3, 2, 1), false),
-        ["interpolated"] = (x => interpolate(x.transpose(1, 2), size: [x.shape[1] * 2], mode: InterpolationMode.Linear), false),
+        ["pooled"] = (x => avg_pool1d(x.transpose(1, 2), 3, 2, 1), DispatcherCapture.IsAvailable),
+        ["interpolated"] = (x => interpolate(x.transpose(1, 2), size: [x.shape[1] * 2], mode: InterpolationMode.Linear), DispatcherCapture.IsAvailable),
         ["adaptive"] = (x => adaptive_avg_pool1d(x.transpose(1, 2), 3), true),
         ["tensor of a size"] = (x => x * tensor(x.shape[1]), true),
         ["filled with a size"] = (x => x + full(x.shape[1], 1, x.shape[1]), true),

@@ -121,7 +121,13 @@ internal static class VisionModules
         private readonly InstanceNorm2d instance = InstanceNorm2d(8, affine: true);
 
         public NormNet()
-            : base(nameof(NormNet)) => RegisterComponents();
+            : base(nameof(NormNet))
+        {
+            // TorchSharp leaves the parameters of a group norm as the memory was.
+            init.ones_(group.weight!);
+            init.zeros_(group.bias!);
+            RegisterComponents();
+        }
 
         public override Tensor forward(Tensor x)
         {
