@@ -25,7 +25,6 @@ internal static class KernelPrelude
             [MethodImpl(Inline)] private static Vector128<float> Fold(VF x) => x;
             [MethodImpl(Inline)] private static Vector128<float> FoldSum(VF x) => x;
             private static VF ScaleWide(VF p, VF n) => p;
-            private static VF WithinWide(VF x, VF most) => x;
         """ + Parts;
 
     private const string Conversions256 = """
@@ -47,7 +46,6 @@ internal static class KernelPrelude
             [MethodImpl(Inline)] private static Vector128<float> Fold(VF x) => Greater(x.GetLower(), x.GetUpper());
             [MethodImpl(Inline)] private static Vector128<float> FoldSum(VF x) => x.GetLower() + x.GetUpper();
             private static VF ScaleWide(VF p, VF n) => p;
-            private static VF WithinWide(VF x, VF most) => x;
 
             [MethodImpl(Inline)] private static VF LoadPart(float* p, long count)
             {
@@ -79,7 +77,6 @@ internal static class KernelPrelude
             }
 
             [MethodImpl(Inline)] private static VF ScaleWide(VF p, VF n) => Avx512F.Scale(p, n);
-            [MethodImpl(Inline)] private static VF WithinWide(VF x, VF most) => Avx512DQ.Range(x, most, 0b0010);
             [MethodImpl(Inline)] private static void NarrowShort(VI x, ushort* p) => Vector256.Narrow(x.GetLower().AsUInt32(), x.GetUpper().AsUInt32()).Store(p);
 
             [MethodImpl(Inline)] private static Vector128<float> FoldSum(VF x)

@@ -53,12 +53,6 @@ internal static class SpanIntrinsics
             return true;
         }
 
-        if (type == typeof(CollectionsMarshal) && method.Name == nameof(CollectionsMarshal.AsSpan) && arguments[0].Reference is IList list)
-        {
-            result = OfList(interpreter, method, list);
-            return true;
-        }
-
         if (type == typeof(RuntimeHelpers) && method.Name == nameof(RuntimeHelpers.CreateSpan))
         {
             result = Constants((RuntimeFieldHandle)arguments[0].Reference!, ((MethodInfo)method).GetGenericArguments()[0]);
@@ -79,7 +73,7 @@ internal static class SpanIntrinsics
         var element = method.GetGenericArguments()[0];
         var list = typeof(List<>).MakeGenericType(element);
         var items = list.GetField("_items", BindingFlags.Instance | BindingFlags.NonPublic) ?? throw new InterpreterException("a span over a list");
-        return arguments[0] is { } given ? SpanValue.Of((Array)items.GetValue(given)!, element).Slice(0, ((System.Collections.ICollection)given).Count) : new SpanValue(element);
+        return arguments[0] is { } given ? SpanValue.Of((Array)items.GetValue(given)!, element).Slice(0, ((ICollection)given).Count) : new SpanValue(element);
     }
 
     /// <summary>A new span: of an array, of part of one, of stack memory, or of one value that is only read.</summary>
@@ -165,14 +159,6 @@ internal static class SpanIntrinsics
             default:
                 throw new InterpreterException($"Span.{method.Name}");
         }
-    }
-
-    /// <summary>The elements of a list, in its own array: how the compiler fills a list that is written as <c>[a, b]</c>.</summary>
-    private static StackValue OfList(Interpreter interpreter, MethodBase method, IList list)
-    {
-        interpreter.Observer.BeforeNative(method, null, [list]);
-        var array = (Array)list.GetType().GetField("_items", BindingFlags.Instance | BindingFlags.NonPublic)!.GetValue(list)!;
-        return StackValue.Struct(SpanValue.Of(array, ((MethodInfo)method).GetGenericArguments()[0]).Slice(0, list.Count));
     }
 
     private static void Copy(Interpreter interpreter, SpanValue from, SpanValue to)
