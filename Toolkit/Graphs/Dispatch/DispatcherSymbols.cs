@@ -45,9 +45,11 @@ internal sealed unsafe class DispatcherSymbols
         "_ZN2at7Context20setUserEnabledMkldnnEb",
     ];
 
+    private const string ParallelGuard = "_ZN3c1013ParallelGuardC1Eb";
     private readonly nint[] _addresses;
+    private readonly nint _callBoxed;
 
-    private DispatcherSymbols(nint[] addresses) => _addresses = addresses;
+    private DispatcherSymbols(nint[] addresses, nint parallelGuard) => (_addresses, _callBoxed) = (addresses, ParallelCode.Before(parallelGuard, addresses[6]));
 
     /// <summary>The first argument of the calls of a dispatcher's member functions.</summary>
     public nint Dispatcher => ((delegate* unmanaged<nint>)At(3))();
@@ -68,7 +70,7 @@ internal sealed unsafe class DispatcherSymbols
     public delegate* unmanaged<FoundOperator*, nint, NativeString*, void*> FindSchema => (delegate* unmanaged<FoundOperator*, nint, NativeString*, void*>)At(5);
 
     /// <summary>Calls an operator with its arguments on a stack; it may throw, so it is called by <see cref="ParallelFor"/> alone.</summary>
-    public void* CallBoxed => (void*)At(6);
+    public void* CallBoxed => (void*)_callBoxed;
 
     /// <summary>Makes a list of tensors.</summary>
     public delegate* unmanaged<BoxedValue*, nint*, long, void> NewTensorList => (delegate* unmanaged<BoxedValue*, nint*, long, void>)At(7);
@@ -147,7 +149,7 @@ internal sealed unsafe class DispatcherSymbols
         var addresses = Names.Select(find).ToArray();
         var absent = Array.IndexOf(addresses, 0);
         missing = absent < 0 ? null : Names[absent];
-        return absent < 0 ? new(addresses) : null;
+        return absent < 0 ? new(addresses, find(ParallelGuard)) : null;
     }
 
     /// <summary>What the loaded libtorch has.</summary>

@@ -67,7 +67,7 @@ internal sealed unsafe partial class CpuProgram
             tensors[i] = NewTensor(fallback.Inputs[i]);
         }
 
-        var results = node.Operator.Evaluate(new(node.Operator, node.Arguments), tensors);
+        var results = fallback.Library is { } own ? own.Call(node.Arguments, tensors) : node.Operator.Evaluate(new(node.Operator, node.Arguments), tensors);
         for (var i = 0; i < results.Length; i++)
         {
             if (!results[i].shape.AsSpan().SequenceEqual(fallback.Sizes[i]))

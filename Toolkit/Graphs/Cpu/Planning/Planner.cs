@@ -1,3 +1,4 @@
+using Toolkit.Graphs.Dispatch;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Cpu;
@@ -160,6 +161,11 @@ internal sealed partial class Planner
 
     private void Add(KernelCode code, IReadOnlyList<Node> nodes, params KernelBuffer[] outputs) => _steps.Add(new KernelStep { Nodes = nodes, Code = code, Outputs = outputs });
 
+    /// <summary>Whether only libtorch's own functions and their derivatives call an operator: TorchSharp computes it from several others, or by deriving the forward pass once more.</summary>
+    private static bool IsOfAutograd(string name) =>
+        name.StartsWith("aten::_", StringComparison.Ordinal) || name.StartsWith("aten::native_", StringComparison.Ordinal)
+        || name.Contains("_backward", StringComparison.Ordinal) || name.Contains("_forward", StringComparison.Ordinal);
+
     private void Fallback(Node node)
     {
         var inputs = node.Inputs.Select(input => _layouts[input]).ToArray();
@@ -167,6 +173,7 @@ internal sealed partial class Planner
         _steps.Add(new FallbackStep
         {
             Nodes = [node],
+            Library = IsOfAutograd(node.Operator.Name) ? DispatcherCapture.Instance?.Find(node.Operator.Name) : null,
             Inputs = inputs,
             Outputs = outputs,
             Sizes = [.. node.Outputs.Select(output => output.Type.Shape.ToArray())],

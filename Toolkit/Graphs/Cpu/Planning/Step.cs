@@ -1,3 +1,5 @@
+using Toolkit.Graphs.Dispatch;
+
 namespace Toolkit.Graphs.Cpu;
 
 /// <summary>Something that a compiled graph does.</summary>
@@ -63,9 +65,12 @@ internal sealed class ProductStep : Step
     public override IEnumerable<KernelBuffer> Writes => [Output.Buffer];
 }
 
-/// <summary>An operator that is run through TorchSharp.</summary>
+/// <summary>An operator that is run through TorchSharp, or by libtorch's dispatcher.</summary>
 internal sealed class FallbackStep : Step
 {
+    /// <summary>libtorch's own operator, for those that TorchSharp has no function for; null where TorchSharp runs it.</summary>
+    public LibraryOperator? Library { get; init; }
+
     /// <summary>Its tensors, in the order of <see cref="OperatorCall.Values"/>.</summary>
     public required IReadOnlyList<Layout> Inputs { get; init; }
 

@@ -1,0 +1,58 @@
+using System.Runtime.InteropServices;
+
+namespace Toolkit.Graphs.Dispatch;
+
+/// <summary>
+/// A function that goes on to another with the same three arguments, after telling libtorch that this thread is in no parallel region. <c>torch_parallel_for</c> calls what it is given inside one,
+/// where operators use a single thread. It is machine code: nothing managed may lie between an operator that throws and whoever catches that, and code that ends in a jump leaves nothing there.
+/// </summary>
+internal static unsafe class ParallelCode
+{
+    private const int Size = 4096;
+    private const int ReadWrite = 3;
+    private const int ReadExecute = 5;
+    private const int PrivateAnonymous = 0x22;
+
+    /// <summary>The function; the other one itself where there is no code for this machine.</summary>
+    /// <param name="guard">libtorch's constructor <c>c10::ParallelGuard(bool)</c>; 0 where there is none.</param>
+    /// <param name="next">The function to go on to.</param>
+    public static nint Before(nint guard, nint next)
+    {
+        if (guard == 0 || next == 0 || !OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
+        {
+            return next;
+        }
+
+        byte[] code =
+        [
+            0x56,                         // push rsi
+            0x52,                         // push rdx
+            0x48, 0x83, 0xEC, 0x08,       // sub rsp, 8: place for the guard, which is never destroyed: torch_parallel_for's own puts back what was
+            0x48, 0x89, 0xE7,             // mov rdi, rsp
+            0x31, 0xF6,                   // xor esi, esi
+            0x48, 0xB8, .. Bytes(guard),  // mov rax, guard
+            0xFF, 0xD0,                   // call rax
+            0x48, 0x83, 0xC4, 0x08,       // add rsp, 8
+            0x5A,                         // pop rdx
+            0x5E,                         // pop rsi
+            0x48, 0xB8, .. Bytes(next),   // mov rax, next
+            0xFF, 0xE0,                   // jmp rax
+        ];
+        var place = mmap(0, Size, ReadWrite, PrivateAnonymous, -1, 0);
+        if (place == -1)
+        {
+            return next;
+        }
+
+        code.CopyTo(new Span<byte>((void*)place, Size));
+        return mprotect(place, Size, ReadExecute) == 0 ? place : next;
+    }
+
+    private static byte[] Bytes(nint address) => BitConverter.GetBytes((long)address);
+
+    [DllImport("libc")]
+    private static extern nint mmap(nint address, nint length, int protection, int flags, int file, nint offset);
+
+    [DllImport("libc")]
+    private static extern int mprotect(nint address, nint length, int protection);
+}
