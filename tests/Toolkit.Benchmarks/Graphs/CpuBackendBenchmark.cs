@@ -170,8 +170,13 @@ internal static unsafe class CpuBackendBenchmark
     private static (Times Eager, Times Compiled) Interleaved(Func<Tensor> eager, Func<Tensor[]> compiled, int rounds)
     {
         var (slow, fast) = (new List<double>(), new List<double>());
-        for (var i = -5; i < rounds; i++)
+        for (var i = -45; i < rounds; i++)
         {
+            if (i == -5)
+            {
+                Settle();
+            }
+
             foreach (var (work, times) in new (Action, List<double>)[] { (() => eager(), slow), (() => compiled(), fast) })
             {
                 using var scope = NewDisposeScope();
@@ -185,6 +190,20 @@ internal static unsafe class CpuBackendBenchmark
         }
 
         return (Times.Of(slow), Times.Of(fast));
+    }
+
+    /// <summary>Waits until .NET has optimized what ran often, at most three seconds: it does so in the background, on a core that libtorch's threads wait for.</summary>
+    private static void Settle()
+    {
+        for (var i = 0; i < 30; i++)
+        {
+            var before = Environment.CpuUsage.TotalTime;
+            Thread.Sleep(100);
+            if (Environment.CpuUsage.TotalTime - before < TimeSpan.FromMilliseconds(5))
+            {
+                return;
+            }
+        }
     }
 
     /// <summary>Times in which all cores together read some bytes of memory, and in which something else runs that reads as many, in turn: whatever else the machine does slows both.</summary>
