@@ -45,6 +45,11 @@ public sealed class CompileNotebookTests : IDisposable
         Assert.Matches(@"3 graphs of [\d, ]+ nodes, \d+ guards; calls: 2 compiled, 2 captured, 0 as they are", Single("goes on: Gate.forward"));
         Assert.Matches(@"^[\d,]+ FLOPs \([\d,]+ in products\)", Single("of activations at most"));
 
+        // One capture stands for any number of ids.
+        var sizes = Single("50 ids, largest difference");
+        Assert.Contains("calls: 4 compiled, 1 captured, 0 as they are; 4 further sizes", sizes);
+        Assert.All(Regex.Matches(sizes, @"difference: (\S+)"), line => Assert.InRange(Number(line, 1), 0, 1e-4));
+
         // Training takes the same steps.
         var training = Single("trained by a forward graph");
         var losses = Regex.Matches(training, @"^\s+\d\s+(\d+\.\d+)\s+(\d+\.\d+)\s", RegexOptions.Multiline);
