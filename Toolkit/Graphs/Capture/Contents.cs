@@ -38,6 +38,11 @@ internal abstract class Contents
             return Make(typeof(ListContents<>), type.GetGenericArguments()[0], collection);
         }
 
+        if (collection is IDictionary { Count: 0 } && type.IsGenericType && type.GetGenericTypeDefinition() == typeof(Dictionary<,>))
+        {
+            return (Contents)Activator.CreateInstance(typeof(EmptyDictionaryContents<,>).MakeGenericType(type.GetGenericArguments()), collection)!;
+        }
+
         return collection is IDictionary dictionary ? new DictionaryContents(dictionary) : new SequenceContents(sequence);
     }
 
@@ -92,6 +97,17 @@ internal static class SpanContents
 
         return true;
     }
+}
+
+/// <summary>Of a dictionary without entries, as a module's hooks nearly always are: asked without a detour, for there are several in every module.</summary>
+internal sealed class EmptyDictionaryContents<TKey, TValue>(Dictionary<TKey, TValue> dictionary) : Contents
+    where TKey : notnull
+{
+    public override int Count => 0;
+
+    public override IEnumerable<object?> Elements => [];
+
+    public override bool Holds() => dictionary.Count == 0;
 }
 
 /// <summary>Of a dictionary.</summary>
