@@ -25,16 +25,18 @@ internal static unsafe class ParallelCode
 
         byte[] code =
         [
+            0x57,                         // push rdi
             0x56,                         // push rsi
             0x52,                         // push rdx
-            0x48, 0x83, 0xEC, 0x08,       // sub rsp, 8: place for the guard, which is never destroyed: torch_parallel_for's own puts back what was
+            0x48, 0x83, 0xEC, 0x10,       // sub rsp, 16: place for the guard, which is never destroyed: torch_parallel_for's own puts back what was
             0x48, 0x89, 0xE7,             // mov rdi, rsp
             0x31, 0xF6,                   // xor esi, esi
             0x48, 0xB8, .. Bytes(guard),  // mov rax, guard
             0xFF, 0xD0,                   // call rax
-            0x48, 0x83, 0xC4, 0x08,       // add rsp, 8
+            0x48, 0x83, 0xC4, 0x10,       // add rsp, 16
             0x5A,                         // pop rdx
             0x5E,                         // pop rsi
+            0x5F,                         // pop rdi
             0x48, 0xB8, .. Bytes(next),   // mov rax, next
             0xFF, 0xE0,                   // jmp rax
         ];
