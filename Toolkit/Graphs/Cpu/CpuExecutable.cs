@@ -108,7 +108,8 @@ public sealed class CpuExecutable : IExecutable
 
         foreach (var (kernel, ticks) in best)
         {
-            _current.Kernels[kernel].Time = TimeSpan.FromSeconds((double)ticks / Stopwatch.Frequency);
+            // The least that a TimeSpan can tell is a tenth of a microsecond.
+            _current.Kernels[kernel].Time = TimeSpan.FromTicks(Math.Max(1, ticks * TimeSpan.TicksPerSecond / Stopwatch.Frequency));
         }
     }
 
