@@ -54,8 +54,11 @@ public sealed class GgufMemoryTests : IDisposable
         Assert.InRange(peak, 0, largest + Slack);
     }
 
+    /// <summary>The most native bytes above those before, the least of some times: threads that earlier tests left may allocate too.</summary>
+    private static long Peak(Action act) => Enumerable.Range(0, 3).Min(_ => PeakOf(act));
+
     /// <summary>The most native bytes above those before, looked at all the time.</summary>
-    private static long Peak(Action act)
+    private static long PeakOf(Action act)
     {
         GC.Collect();
         GC.WaitForPendingFinalizers();
