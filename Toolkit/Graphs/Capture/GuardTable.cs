@@ -56,7 +56,7 @@ internal sealed class GuardTable
     public void Close() => (_referenceRows, _numberRows, _textRows, _tensorRows) = ([.. _references], [.. _numbers], [.. _texts], [.. _tensors]);
 
     /// <summary>Whether all hold; collects inputs of the graph.</summary>
-    /// <remarks>Optimized at once: a profile of its calls would tell which reader to expect, and a table of hundreds of readers has none to expect. That took three times as long.</remarks>
+    /// <remarks>Optimized at once: a profile of its calls would tell which reader to expect, and a table of hundreds of readers has none to expect.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool Holds(Tensor[] inputs)
     {

@@ -6,7 +6,7 @@ using static TorchSharp.torch.nn;
 
 namespace Toolkit.Tests.Graphs.Capture;
 
-/// <summary>Programs as people write them that once asked for more than was there.</summary>
+/// <summary>Programs as people write them, whose random numbers, lists, handles and results are easily captured wrong.</summary>
 [Collection(nameof(SharedGeneratorTests))]
 public sealed class ProgramTrapTests : IDisposable
 {
