@@ -36,7 +36,7 @@ public sealed class CompiledDecoder : IDisposable
     public CompiledDecoder(CausalModel model, CompileOptions? options = null)
     {
         (Model, _options) = (model, options ?? new());
-        CpuBackend.WarmUp();
+        CpuBackend.WarmUpFor(DecodeStep.Kind, model, _options.Cpu ?? new());
     }
 
     /// <summary>The model.</summary>

@@ -19,6 +19,9 @@ internal sealed class DecodeStep : IDisposable
         _position = zeros(1, ScalarType.Int64, model.Embedding.Weight.device).DetachFromDisposeScope();
     }
 
+    /// <summary>The class that is captured; it has the model's parameters.</summary>
+    public static Type Kind => typeof(StepModule);
+
     /// <summary>How many positions of the state are looked at.</summary>
     public int Span { get; }
 

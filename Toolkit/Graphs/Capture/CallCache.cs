@@ -36,7 +36,7 @@ internal sealed partial class CallCache : IDisposable
         _splitter = new Splitter(module, method, _options, _lock);
         if (options.Backend is null)
         {
-            Cpu.CpuBackend.WarmUpFor(module.GetType().AssemblyQualifiedName!, options.Cpu ?? new());
+            Cpu.CpuBackend.WarmUpFor(module.GetType(), module, options.Cpu ?? new());
         }
     }
 
@@ -335,7 +335,7 @@ internal sealed partial class CallCache : IDisposable
             }
 
             _splitter.Note(run.Break);
-            Cpu.CpuBackend.Remember(_module.GetType().AssemblyQualifiedName!, _options.Cpu ?? new());
+            Cpu.CpuBackend.Remember(_module, _options.Cpu ?? new());
         }
         else if (run.BreakGuards is { } guards)
         {

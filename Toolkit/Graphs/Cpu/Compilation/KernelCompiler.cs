@@ -28,6 +28,7 @@ internal static class KernelCompiler
 
     private static byte[] Compile(string[] sources)
     {
+        StartProfile.End(isKept: false);
         var compilation = CSharpCompilation.Create(
             "Toolkit.Kernels",
             sources.Select(source => CSharpSyntaxTree.ParseText(source, _parse)),

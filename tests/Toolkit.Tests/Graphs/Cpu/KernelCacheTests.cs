@@ -85,16 +85,7 @@ public sealed class KernelCacheTests : IDisposable
         }
 
         Assert.Equal(KernelOrigin.Compiler, RunOnce(5.5));
-        var (host, assembly) = (Environment.ProcessPath!, typeof(KernelCacheTests).Assembly.Location);
-        var isOwn = Path.GetFileNameWithoutExtension(host) != "dotnet";
-        var start = new System.Diagnostics.ProcessStartInfo(host) { RedirectStandardOutput = true, RedirectStandardError = true };
-        string[] arguments = [.. isOwn ? Array.Empty<string>() : [assembly], "-method", $"{typeof(KernelCacheTests).FullName}.{nameof(Another_process_compiles_nothing)}"];
-        Array.ForEach(arguments, start.ArgumentList.Add);
-        start.Environment[FolderVariable] = _folder;
-        using var process = System.Diagnostics.Process.Start(start)!;
-        var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        Assert.True(process.ExitCode == 0 && output.Contains("Total: 1", StringComparison.Ordinal), output);
+        await OtherProcess.RunAsync(((Func<Task>)Another_process_compiles_nothing).Method, (FolderVariable, _folder));
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
