@@ -13,7 +13,7 @@ internal sealed partial class LoopEmitter
         {
             foreach (var e in reductions)
             {
-                _code.Line($"var r{e.Id} = {Identity(e)};");
+                _code.Line($"var r{e.Id}{Side} = {Identity(e)};");
             }
 
             Within(needed, () => _code.Block($"for (long j = {from}; j < {to}; j++)", () => Step(pass, needed, reductions, "", "", null)));
@@ -25,22 +25,22 @@ internal sealed partial class LoopEmitter
         {
             for (var u = 0; u < unroll; u++)
             {
-                _code.Line($"var m{e.Id}_{u} = Spread({Identity(e)});");
+                _code.Line($"var m{e.Id}{Side}_{u} = Spread({Identity(e)});");
             }
         }
 
         Within(needed, () => Vectors(pass, needed, reductions, from, to, length, unroll));
         foreach (var e in reductions)
         {
-            var parts = Enumerable.Range(0, unroll).Select(u => $"m{e.Id}_{u}").Aggregate((a, b) => Combine(e, a, b));
-            _code.Line($"var r{e.Id} = {e.Reduction}({parts});");
+            var parts = Enumerable.Range(0, unroll).Select(u => $"m{e.Id}{Side}_{u}").Aggregate((a, b) => Combine(e, a, b));
+            _code.Line($"var r{e.Id}{Side} = {e.Reduction}({parts});");
         }
     }
 
     /// <summary>Vectors one after another along the last dimension, some at a time, then what is left.</summary>
     private void Vectors(int pass, List<Expression> needed, Expression[] reductions, string from, string to, long? length, int unroll)
     {
-        var counter = Invariant($"j{pass}");
+        var counter = Invariant($"j{pass}{Side}");
         _code.Line($"long {counter} = {from};");
         if (unroll > 1)
         {
@@ -114,7 +114,7 @@ internal sealed partial class LoopEmitter
             text += " + " + Times($"o{level}", _body.Extents[(_body.Rows + level + 1)..].Aggregate(1L, (product, size) => product * size));
         }
 
-        return Invariant($"(float*)scratch + {_scratch.IndexOf(e) * (RowLength + _width)} + {text}");
+        return Invariant($"(float*)scratch + {((_side * _scratch.Count) + _scratch.IndexOf(e)) * (RowLength + _width)} + {text}");
     }
 
     /// <summary>What happens at one place of a row (or at as many as a vector has lanes).</summary>
@@ -134,14 +134,9 @@ internal sealed partial class LoopEmitter
 
         foreach (var e in reductions)
         {
-            var value = Name(e.Arguments[0], _isVector, suffix);
-            if (count is not null)
-            {
-                value = $"Select(Lanes({count}), {value}, Spread({Identity(e)}))";
-            }
-
-            var total = _isVector ? $"m{e.Id}{suffix}" : $"r{e.Id}";
-            _code.Line($"{total} = {Combine(e, total, value)};");
+            var total = _isVector ? $"m{e.Id}{Side}{suffix}" : $"r{e.Id}{Side}";
+            var next = Factors(e) is [var x, var y] ? $"Fma({Name(x, _isVector, suffix)}, {Name(y, _isVector, suffix)}, {total})" : Combine(e, total, Name(e.Arguments[0], _isVector, suffix));
+            _code.Line($"{total} = {(count is null ? next : $"Select(Lanes({count}), {next}, {total})")};");
         }
 
         foreach (var (output, value, _) in _body.Stores.Where(store => store.IsFull && store.Value.Level == pass))
@@ -178,7 +173,7 @@ internal sealed partial class LoopEmitter
         string.Format(CultureInfo.InvariantCulture, e.Template, [.. e.Arguments.Select(argument => (object)Name(argument, isVector, suffix))]);
 
     private string Name(Expression e, bool isVector, string suffix = "") =>
-        isVector ? e.IsFull ? $"v{e.Id}{suffix}" : _isColumns && !e.IsConstant ? $"b{e.Id}{suffix}" : $"b{e.Id}" : e.IsConstant ? e.Template : e.IsFull ? $"v{e.Id}{suffix}" : $"r{e.Id}";
+        isVector ? e.IsFull ? $"v{e.Id}{suffix}" : _isColumns && !e.IsConstant ? $"b{e.Id}{suffix}" : e.IsConstant ? $"b{e.Id}" : $"b{e.Id}{Side}" : e.IsConstant ? e.Template : e.IsFull ? $"v{e.Id}{suffix}" : $"r{e.Id}{Side}";
 
     private static string Combine(Expression e, string a, string b) => e.Reduction switch
     {

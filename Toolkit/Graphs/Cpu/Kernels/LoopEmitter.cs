@@ -6,6 +6,8 @@ namespace Toolkit.Graphs.Cpu;
 internal sealed partial class LoopEmitter
 {
     private const long Block = 4096;
+    private const long LongestTogether = 64; // vectors of a row
+    private const int MostTogether = 2;
     private const long LongestKept = 8192; // values of a column that may be kept: with its neighbours they shall stay in the second cache
     private readonly LoopBody _body;
     private readonly CodeWriter _code;
@@ -19,6 +21,7 @@ internal sealed partial class LoopEmitter
     private readonly bool _isColumns; // rows side by side in the lanes of a vector, instead of one after another
     private readonly string _direct; // what the kernel itself has computed, for operands without memory
     private readonly Dictionary<LoopOperand, int> _arguments;
+    private int _side; // which of the rows that are computed side by side is written
     private readonly HashSet<LoopOperand> _within = new(ReferenceEqualityComparer.Instance); // operands with a pointer to the place in the outer reduced dimensions
 
     private LoopEmitter(LoopBody body, CodeWriter code, int width, string direct, Dictionary<LoopOperand, int> arguments, bool isSizeless)
@@ -58,7 +61,15 @@ internal sealed partial class LoopEmitter
             return emitter.EmitColumns(arguments);
         }
 
-        code.Block("for (var unit = begin; unit < end; unit++)", () =>
+        var together = isBlocked ? 1 : emitter.RowsTogether;
+        code.Line("var unit = begin;");
+        if (together > 1)
+        {
+            string[] side = [.. Enumerable.Range(0, together).Select(i => i == 0 ? "unit" : Invariant($"(unit + {i})"))];
+            code.Block(Invariant($"for (; unit + {together} <= end; unit += {together})"), () => emitter.Rows(side, "0", Invariant($"{body.Extents[^1]}"), body.Extents[^1]));
+        }
+
+        code.Block("for (; unit < end; unit++)", () =>
         {
             if (isBlocked)
             {
@@ -71,7 +82,7 @@ internal sealed partial class LoopEmitter
                 emitter.Row("unit", "0", Invariant($"{body.Extents[^1]}"), isSizeless ? null : body.Extents[^1]);
             }
         });
-        return emitter.Code(body.HasReductions ? "Rows" : "Pointwise", arguments, rows * blocks, emitter._scratch.Count * (length + width));
+        return emitter.Code(body.HasReductions ? "Rows" : "Pointwise", arguments, rows * blocks, emitter._scratch.Count * (length + width) * together);
     }
 
     /// <summary>Adds to a kernel what a loop does with part of a row that the kernel has just computed.</summary>
@@ -169,9 +180,17 @@ internal sealed partial class LoopEmitter
     private static int Total(Expression expression) => expression.IsFull ? expression.Cost + expression.Arguments.Sum(Total) : 0;
 
     private IEnumerable<Expression> Roots(int pass) =>
-        _live.Where(e => e.Reduction is not null && e.Level == pass + 1).Select(e => e.Arguments[0])
+        _live.Where(e => e.Reduction is not null && e.Level == pass + 1).SelectMany(e => Factors(e) is { } factors ? factors : [e.Arguments[0]])
             .Concat(_body.Stores.Where(store => store.IsFull && store.Value.Level == pass).Select(store => store.Value))
             .Concat(_kept[pass]);
+
+    /// <summary>What is multiplied and added up in one instruction; null where that is not what a reduction does.</summary>
+    private Expression[]? Factors(Expression reduction) => !_isVector || _isColumns || reduction.Reduction != Reduction.Sum ? null : reduction.Arguments[0] switch
+    {
+        { Template: "({0} * {0})", Arguments: [var x] } => [x, x],
+        { Template: "({0} * {1})", Arguments: [var x, var y] } => [x, y],
+        _ => null,
+    };
 
     /// <summary>Full values that a pass computes or reads, in order.</summary>
     private List<Expression> Needed(int pass)
@@ -212,24 +231,44 @@ internal sealed partial class LoopEmitter
         }
     }
 
+    /// <summary>How many rows are computed side by side: between the passes over a short row the processor waits for sums, which it does once for all of them.</summary>
+    private int RowsTogether => _isVector && !_isSizeless && Passes > 1 && RowLength <= LongestTogether * _width ? (int)Math.Min(MostTogether, RowCount) : 1;
+
+    /// <summary>Ends the names of what belongs to one of the rows.</summary>
+    private string Side => _side == 0 ? "" : ((char)('a' + _side)).ToString();
+
     /// <summary>Everything for one row, or a part of one.</summary>
-    private void Row(string row, string from, string to, long? length)
+    private void Row(string row, string from, string to, long? length) => Rows([row], from, to, length);
+
+    /// <summary>Everything for some rows, pass by pass.</summary>
+    private void Rows(string[] rows, string from, string to, long? length)
     {
-        RowPointers(row, _body.Rows, null);
-        var passes = Passes;
-        for (var pass = 0; pass <= passes; pass++)
+        void ForEachRow(Action<string> write)
         {
-            RowValues(pass);
-            if (pass < passes)
+            for (_side = 0; _side < rows.Length; _side++)
             {
-                Pass(pass, from, to, length);
+                write(rows[_side]);
             }
+
+            _side = 0;
         }
 
-        foreach (var (output, value, _) in _body.Stores.Where(store => !store.IsFull))
+        ForEachRow(row => RowPointers(row, _body.Rows, null));
+        var passes = Passes;
+        for (var pass = 0; pass < passes; pass++)
         {
-            _code.Line($"Set({Pointer(output)}, 0, {Name(value, isVector: false)});");
+            ForEachRow(_ => RowValues(pass));
+            ForEachRow(_ => Pass(pass, from, to, length));
         }
+
+        ForEachRow(_ => RowValues(passes));
+        ForEachRow(_ =>
+        {
+            foreach (var (output, value, _) in _body.Stores.Where(store => !store.IsFull))
+            {
+                _code.Line($"Set({Pointer(output)}, 0, {Name(value, isVector: false)});");
+            }
+        });
     }
 
     /// <summary>Where the row begins in every operand that has a row dimension.</summary>
@@ -244,18 +283,18 @@ internal sealed partial class LoopEmitter
         {
             var inner = rows[(d + 1)..].Aggregate(1L, (product, size) => product * size);
             var index = (inner == 1 ? row : Invariant($"{row} / {inner}")) + (d == 0 ? "" : Invariant($" % {rows[d]}"));
-            _code.Line($"var i{d} = {index};");
+            _code.Line($"var i{d}{Side} = {index};");
         }
 
         foreach (var operand in _body.Operands.Where(operand => operand.Buffer is not null && HasRows(operand)))
         {
-            var terms = used.Where(d => operand.Strides[d] != 0).Select(d => Times($"i{d}", operand.Strides[d]));
+            var terms = used.Where(d => operand.Strides[d] != 0).Select(d => Times($"i{d}{Side}", operand.Strides[d]));
             if (column is not null && operand.Strides[dimensions] != 0)
             {
                 terms = terms.Append(Times(column, operand.Strides[dimensions]));
             }
 
-            _code.Line($"var p{operand.Name} = {operand.Name} + {string.Join(" + ", terms)};");
+            _code.Line($"var p{operand.Name}{Side} = {operand.Name} + {string.Join(" + ", terms)};");
         }
     }
 
@@ -264,7 +303,7 @@ internal sealed partial class LoopEmitter
     private static string Times(string index, long stride) => stride == 1 ? index : Invariant($"{index} * {stride}");
 
     private string Pointer(LoopOperand operand) =>
-        operand.Buffer is null ? _direct : _within.Contains(operand) ? $"q{operand.Name}" : HasRows(operand) ? $"p{operand.Name}" : operand.Name;
+        operand.Buffer is null ? _direct : _within.Contains(operand) ? $"q{operand.Name}" : HasRows(operand) ? $"p{operand.Name}{Side}" : operand.Name;
 
     /// <summary>Values of the whole row that a pass needs.</summary>
     private void RowValues(int level)
@@ -273,13 +312,13 @@ internal sealed partial class LoopEmitter
         {
             if (e.Reduction is null)
             {
-                _code.Line($"var r{e.Id} = {(e.Operand is { } operand ? $"Get({Pointer(operand)}, 0)" : Text(e, isVector: false, ""))};");
+                _code.Line($"var r{e.Id}{Side} = {(e.Operand is { } operand ? $"Get({Pointer(operand)}, 0)" : Text(e, isVector: false, ""))};");
             }
 
             if (_isVector && (_live.Any(user => user.IsFull && user.Arguments.Contains(e)) || _live.Any(user => user.Reduction is not null && user.Arguments[0] == e)
                 || _body.Stores.Any(store => store.IsFull && store.Value == e)))
             {
-                _code.Line($"var b{e.Id} = Spread(r{e.Id});");
+                _code.Line($"var b{e.Id}{Side} = Spread(r{e.Id}{Side});");
             }
         }
     }

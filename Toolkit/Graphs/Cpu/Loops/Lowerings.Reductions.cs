@@ -83,10 +83,16 @@ internal static partial class Lowerings
         var (mean, centered, variance) = Variance(b, b.Argument("input", kind), 0);
         var factor = b.Apply("({2} / Sqrt({0} + {1}))", kind, variance, b.Constant(Call(node).Number("eps"), kind), b.Constant(1, kind));
         var y = b.Apply("({0} * {1})", kind, centered, factor);
-        y = Call(node).Has("weight") ? b.Apply("({0} * {1})", kind, y, b.Argument("weight", kind)) : y;
-        y = Call(node).Has("bias") ? b.Apply("({0} + {1})", kind, y, b.Argument("bias", kind)) : y;
-        return [y, mean, factor];
+        return [Affine(b, node, y, kind), mean, factor];
     }
+
+    private static Expression Affine(LoopBuilder b, Node node, Expression y, NumberKind kind) => (Call(node).Has("weight"), Call(node).Has("bias")) switch
+    {
+        (true, true) => b.Apply("Fma({0}, {1}, {2})", kind, y, b.Argument("weight", kind), b.Argument("bias", kind)),
+        (true, false) => b.Apply("({0} * {1})", kind, y, b.Argument("weight", kind)),
+        (false, true) => b.Apply("({0} + {1})", kind, y, b.Argument("bias", kind)),
+        _ => y,
+    };
 
     private static Expression RmsNorm(LoopBuilder b, Node node, Expression x, double epsilon)
     {
