@@ -29,12 +29,16 @@ internal sealed class PendingFile : IDisposable
             pending.Dispose();
             if (error is IOException or UnauthorizedAccessException)
             {
-                throw CheckpointException.In(destination, $"it cannot be written: {error.Message}", error);
+                throw CheckpointException.In(destination, $"it cannot be written: {Reason(destination, error)}", error);
             }
 
             throw;
         }
     }
+
+    /// <summary>The system speaks of the temporary name, which nobody knows.</summary>
+    private static string Reason(string destination, Exception error) =>
+        Path.GetDirectoryName(Path.GetFullPath(destination)) is { } folder && !Directory.Exists(folder) ? $"there is no folder {folder}" : error.Message;
 
     public void Commit()
     {
