@@ -38,6 +38,11 @@ public sealed class CompileNotebookTests : IDisposable
         Assert.Contains("public static void", Single("FLOPs, "));
         Assert.Equal(4, Regex.Count(Single("Eager and compiled in turn"), @"\d+\.\d\d\s*$", RegexOptions.Multiline));
 
+        // Text is a graph; each way of going further has more of it done.
+        Assert.EndsWith("True", Single("= aten::gelu(").TrimEnd());
+        Assert.Matches(@"Captured +\d+ +0 .*\n.*Simplified +\d+ +0 .*\n.*Kernels +\d+ +[1-9]", Single("as far as it is taken"));
+        Assert.True(File.Exists(Path.Combine(_folder.Path, "gpt.onnx")));
+
         // The break names method, line and what to write instead.
         Assert.Contains(shown, text => Regex.IsMatch(text, @"Gate\.forward cell \d+:\d+: Tensor\.item .*torch\.where"));
 
