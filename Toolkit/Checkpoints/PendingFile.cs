@@ -29,7 +29,7 @@ internal sealed class PendingFile : IDisposable
             pending.Dispose();
             if (error is IOException or UnauthorizedAccessException)
             {
-                throw CheckpointException.In(destination, $"it cannot be written: {Reason(destination, error)}", error);
+                throw CheckpointException.In(destination, $"it cannot be written: {pending.Reason(error)}", error);
             }
 
             throw;
@@ -37,8 +37,8 @@ internal sealed class PendingFile : IDisposable
     }
 
     /// <summary>The system speaks of the temporary name, which nobody knows.</summary>
-    private static string Reason(string destination, Exception error) =>
-        Path.GetDirectoryName(Path.GetFullPath(destination)) is { } folder && !Directory.Exists(folder) ? $"there is no folder {folder}" : error.Message;
+    private string Reason(Exception error) => Path.GetDirectoryName(Path.GetFullPath(_destination)) is { } folder && !Directory.Exists(folder)
+        ? $"there is no folder {folder}" : error.Message.Replace(_temporary, _destination, StringComparison.Ordinal);
 
     public void Commit()
     {

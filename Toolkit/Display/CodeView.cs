@@ -81,6 +81,6 @@ internal static partial class CodeView
 
     // The text is HTML already: a quotation mark is an entity.
     [GeneratedRegex(
-        """(?<c>//[^\n]*)|(?<s>&quot;.*?&quot;)|(?<k>\b(?:public|private|static|unsafe|void|var|for|if|else|while|return|break|continue|new|long|float|double|int|bool|byte|ushort|short|sbyte|ulong|true|false)\b)|(?<t>\b(?:VF|VI|V|Math|MathF|Span|ReadOnlySpan|Half|MethodImpl|MethodImplOptions)\b)|(?<f>\b(?:Load|Store|Spread|Fma|Sum|Exp|Tanh|Sigmoid|Erf|Log|Sqrt|Max|Min|Select|Greatest|Least|Get|Set)(?=\())|(?<n>\b\d[\d.]*(?:E[+-]?\d+)?[fLd]?\b)""")]
+        """(?<c>//[^\n]*)|(?<s>&quot;.*?&quot;)|(?<k>\b(?:public|private|static|unsafe|void|var|for|if|else|while|return|break|continue|new|long|float|double|int|bool|byte|ushort|short|sbyte|ulong|true|false)\b)|(?<t>\b(?:VF|VI|V|Math|MathF|Span|ReadOnlySpan|Half|MethodImpl|MethodImplOptions)\b)|(?<f>\b[A-Z]\w*(?=\())|(?<n>\b\d[\d.]*(?:E[+-]?\d+)?[fLd]?\b)""")]
     private static partial Regex Words();
 }

@@ -10,8 +10,7 @@ internal sealed partial class CallCache
         get
         {
             RequireAlive();
-            return _splitter.Points.SelectMany(point => point.Graphs).LastOrDefault() ?? _graphs.LastOrDefault()
-                ?? throw new InvalidOperationException("there is no graph yet: call the module, or see Explain()");
+            return All.LastOrDefault() ?? throw new InvalidOperationException("there is no graph yet: call the module, or see Explain()");
         }
     }
 
@@ -28,7 +27,7 @@ internal sealed partial class CallCache
                     Breaks = [.. _breaks.Select(entry => entry.Break).Concat(_splitter.Breaks).Distinct()],
                     OpaqueCalls = [.. _opaque, .. _splitter.OpaqueCalls],
                     Recompiles = [.. _recompiles, .. _splitter.Recompiles],
-                    Continuations = [.. _splitter.Points.Select(point => $"{point.Origin}: {(point.IsSkipped ? "run as it is" : Quantity.Of(point.Graphs.Count, "graph"))}")],
+                    Continuations = [.. _splitter.Points.OrderBy(point => point.Graphs.FirstOrDefault()?.Number ?? long.MaxValue).Select(point => $"{point.Origin}: {(point.IsSkipped ? "run as it is" : Quantity.Of(point.Graphs.Count, "graph"))}")],
                     Training = [.. All.Select(entry => entry.Executable).OfType<Dispatch.TrainingGraph>().Select(graph => graph.ToString())],
                     Sizes = _instances,
                     OwnSizes = [.. _ownSizes],
@@ -53,7 +52,8 @@ internal sealed partial class CallCache
         }
     }
 
-    private IEnumerable<Specialization> All => _graphs.Concat(_splitter.Points.SelectMany(point => point.Graphs));
+    /// <summary>All graphs, in the order in which they were captured.</summary>
+    private IEnumerable<Specialization> All => _graphs.Concat(_splitter.Points.SelectMany(point => point.Graphs)).OrderBy(entry => entry.Number);
 
     private void RequireAlive()
     {

@@ -109,6 +109,31 @@ public sealed class CompileMistakesTests
     }
 
     [Fact]
+    public void TheGraphThatWasCapturedLast_IsTheOneThatIsShown()
+    {
+        using var inference = no_grad();
+        using var module = new Written(x => x.sum().item<float>() switch
+        {
+            0 => x.tanh(),
+            1 => x.exp(),
+            2 => x.sin(),
+            3 => x.cos(),
+            4 => x.sqrt(),
+            _ => x.abs(),
+        });
+        using var compiled = module.Compile();
+        using var scope = NewDisposeScope();
+        string[] names = ["tanh", "exp", "sin", "cos", "sqrt", "abs"];
+        for (var i = 0; i < names.Length; i++)
+        {
+            compiled.call(tensor(new float[] { i }));
+            Assert.Equal($"aten::{names[i]}", compiled.Graph.Nodes[^1].Operator.Name);
+        }
+
+        Assert.Equal(["aten::sum", .. names.Select(name => $"aten::{name}")], compiled.Explain().Graphs.Select(graph => graph.Nodes[0].Operator.Name));
+    }
+
+    [Fact]
     public void Lines_TellWhatThereIs()
     {
         using var inference = no_grad();
