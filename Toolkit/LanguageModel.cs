@@ -241,7 +241,7 @@ public sealed partial class LanguageModel : IDisposable
     }
 
     /// <summary>One line: shape and size.</summary>
-    public override string ToString() => Model.ToString();
+    public override string ToString() => Decoding?.ToString() ?? Model.ToString();
 
     private static void RequireVocabulary(int vocabulary, Tokenizer tokenizer, string what)
     {

@@ -29,12 +29,16 @@ internal sealed class PendingFile : IDisposable
             pending.Dispose();
             if (error is IOException or UnauthorizedAccessException)
             {
-                throw CheckpointException.In(destination, $"it cannot be written: {error.Message}", error);
+                throw CheckpointException.In(destination, $"it cannot be written: {pending.Reason(error)}", error);
             }
 
             throw;
         }
     }
+
+    /// <summary>The system speaks of the temporary name, which nobody knows.</summary>
+    private string Reason(Exception error) => Path.GetDirectoryName(Path.GetFullPath(_destination)) is { } folder && !Directory.Exists(folder)
+        ? $"there is no folder {folder}" : error.Message.Replace(_temporary, _destination, StringComparison.Ordinal);
 
     public void Commit()
     {

@@ -10,11 +10,18 @@ internal static class GraphDrawing
     /// <summary>More operations than this are drawn as one box a module.</summary>
     public const int MostBoxes = 90;
 
+    /// <summary>Fewer boxes than this say too little: then operations are put together by source lines.</summary>
+    private const int FewestBoxes = 4;
+
+    /// <summary>What so many boxes read is named in those that are far below instead of drawn to each.</summary>
+    private const int MostReaders = 4;
+
     private const double LineHeight = 14;
     private const double CharacterWidth = 6.7;
 
     private const string Style = """
         <style>
+        .tk-graph svg{width:100%;height:auto;display:block;margin:auto}
         .tk-graph{max-height:560px;overflow:auto;border:1px solid rgba(128,128,128,.25);border-radius:6px;padding:8px}
         .tk-graph text{font:11px ui-monospace,Consolas,monospace;fill:currentColor;text-anchor:middle}
         .tk-graph .m{opacity:.6;font-size:10px}
@@ -31,11 +38,11 @@ internal static class GraphDrawing
     {
         var boxes = Boxes(graph);
         var places = boxes.Select((box, i) => (box, i)).SelectMany(pair => pair.box.Values.Select(value => (value, pair.i))).ToDictionary(pair => pair.value, pair => pair.i, (IEqualityComparer<Value>)ReferenceEqualityComparer.Instance);
-        var edges = boxes.SelectMany((box, i) => box.Reads.Where(places.ContainsKey).Select(value => (From: places[value], To: i))).Where(edge => edge.From != edge.To).Distinct().ToArray();
+        var edges = Drawn(boxes, [.. boxes.SelectMany((box, i) => box.Reads.Where(places.ContainsKey).Select(value => (From: places[value], To: i))).Where(edge => edge.From != edge.To).Distinct()]);
         var sizes = boxes.Select(box => ((box.Lines.Max(line => line.Length) * CharacterWidth) + 16, (box.Lines.Count * LineHeight) + 8)).ToArray();
         var layout = GraphLayout.Of(sizes, edges);
         var svg = new StringBuilder();
-        svg.Append(CultureInfo.InvariantCulture, $"<svg width=\"{layout.Width + 4:F0}\" height=\"{layout.Height + 4:F0}\" viewBox=\"-2 -2 {layout.Width + 4:F0} {layout.Height + 4:F0}\" role=\"img\">");
+        svg.Append(CultureInfo.InvariantCulture, $"<svg style=\"min-width:{0.7 * (layout.Width + 4):F0}px;max-width:{layout.Width + 4:F0}px\" viewBox=\"-2 -2 {layout.Width + 4:F0} {layout.Height + 4:F0}\" role=\"img\">");
         foreach (var route in layout.Edges)
         {
             svg.Append(CultureInfo.InvariantCulture, $"<path d=\"{Curve(route)}\"/>");
@@ -46,11 +53,37 @@ internal static class GraphDrawing
             Append(svg, boxes[i], layout.Boxes[i], sizes[i]);
         }
 
-        return $"{Style}{Key()}<div class=\"tk-graph\">{svg}</svg></div>";
+        return $"{Style}{Key(boxes)}<div class=\"tk-graph\">{svg}</svg></div>";
     }
 
-    private static string Key() =>
+    /// <summary>
+    /// What is made once and read everywhere (a mask, a position, a table of angles) would cross the whole picture: the boxes that read it far below, and something else besides, name it; the first of its
+    /// readers does not.
+    /// </summary>
+    private static (int From, int To)[] Drawn(List<Box> boxes, (int From, int To)[] edges)
+    {
+        var layers = new int[boxes.Count];
+        foreach (var (from, to) in edges.OrderBy(edge => edge.To))
+        {
+            layers[to] = Math.Max(layers[to], layers[from] + 1);
+        }
+
+        var readers = edges.GroupBy(edge => edge.From).ToDictionary(group => group.Key, group => (Count: group.Count(), First: group.MinBy(edge => layers[edge.To])));
+        bool IsLong((int From, int To) edge) => readers[edge.From] is var (count, first) && count > MostReaders && edge != first && layers[edge.To] - layers[edge.From] > 1;
+        var drawn = edges.GroupBy(edge => edge.To).SelectMany(group => group.All(IsLong) ? group : group.Where(edge => !IsLong(edge))).ToArray();
+        foreach (var group in edges.Except(drawn).GroupBy(edge => edge.To))
+        {
+            var box = boxes[group.Key];
+            var names = group.Select(edge => boxes[edge.From].Lines[0]).Distinct().ToArray();
+            boxes[group.Key] = box with { Lines = [.. box.Lines, $"↑ {string.Join(", ", names.Take(2))}{(names.Length > 2 ? $" and {names.Length - 2} more" : "")}"] };
+        }
+
+        return drawn;
+    }
+
+    private static string Key(List<Box> boxes) =>
         "<div class=\"tk-key tk-graph\" style=\"border:0;padding:2px 0\">" + string.Concat(new[] { ("1", "pointwise"), ("2", "product"), ("3", "reduction, norm, attention"), ("4", "fused"), ("6", "view"), ("5", "random or opaque") }
+            .Where(entry => boxes.Exists(box => box.Group.ToString(CultureInfo.InvariantCulture) == entry.Item1))
             .Select(entry => $"<span style=\"background:{Colour(entry.Item1)}\">{entry.Item2}</span>")) + "</div>";
 
     private static string Colour(string group) => group switch
@@ -126,7 +159,26 @@ internal static class GraphDrawing
             }
         }
 
-        return boxes;
+        return boxes.Count >= FewestBoxes ? boxes : ByLine(graph);
+    }
+
+    /// <summary>Neighbouring nodes of one source line together, where modules tell little; from the top, as many as fit.</summary>
+    private static List<Box> ByLine(Graph graph)
+    {
+        var runs = new List<(string Line, List<Node> Nodes)>();
+        foreach (var node in graph.Nodes)
+        {
+            var line = (node.Origin with { Module = "" }).ToString();
+            if (runs.Count == 0 || runs[^1].Line != line)
+            {
+                runs.Add((line, []));
+            }
+
+            runs[^1].Nodes.Add(node);
+        }
+
+        List<Node> rest = [.. runs.Skip(MostBoxes - 1).SelectMany(run => run.Nodes)];
+        return [.. runs.Take(MostBoxes - 1).Select(run => Together(run.Line, run.Nodes)), .. rest.Count == 0 ? Array.Empty<Box>() : [Together("what follows", rest)]];
     }
 
     private static List<(string Module, List<Node> Nodes)> Runs(Graph graph, int depth)

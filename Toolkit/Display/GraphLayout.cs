@@ -71,10 +71,32 @@ internal sealed class GraphLayout
             _layers.Add([.. layer]);
         }
 
+        var parts = 0;
+        _places.ForEach(place => parts += Mark(place, parts + 1));
         return routes;
     }
 
-    /// <summary>Neighbours' mean places, down and up in turn, leave few crossings.</summary>
+    /// <summary>Gives everything that hangs together one number; 1 where that is new.</summary>
+    private static int Mark(Place start, int part)
+    {
+        var open = new Stack<Place>([start]);
+        var isNew = start.Part == 0;
+        while (open.TryPop(out var place))
+        {
+            if (place.Part == 0)
+            {
+                place.Part = part;
+                foreach (var near in place.Above.Concat(place.Below))
+                {
+                    open.Push(near);
+                }
+            }
+        }
+
+        return isNew ? 1 : 0;
+    }
+
+    /// <summary>Neighbours' mean places, down and up in turn, leave few crossings; what does not hang together stands side by side, in every layer in the same order.</summary>
     private void Order()
     {
         Number();
@@ -89,7 +111,7 @@ internal sealed class GraphLayout
                     place.Wish = near.Count == 0 ? place.Index : near.Average(other => (double)other.Index);
                 }
 
-                var sorted = layer.OrderBy(place => place.Wish).ThenBy(place => place.Index).ToArray();
+                var sorted = layer.OrderBy(place => place.Part).ThenBy(place => place.Wish).ThenBy(place => place.Index).ToArray();
                 layer.Clear();
                 layer.AddRange(sorted);
                 for (var i = 0; i < layer.Count; i++)
@@ -111,7 +133,7 @@ internal sealed class GraphLayout
         }
     }
 
-    /// <summary>Everything goes towards the middle of its neighbours, as far as the order leaves room.</summary>
+    /// <summary>Everything goes towards the middle of its neighbours, as far as the order leaves room: boxes towards boxes, and long edges beside them.</summary>
     private void Straighten()
     {
         foreach (var layer in _layers)
@@ -131,7 +153,7 @@ internal sealed class GraphLayout
                 foreach (var place in layer)
                 {
                     var near = sweep % 4 == 3 ? [.. place.Above, .. place.Below] : sweep % 2 == 0 ? place.Above : place.Below;
-                    place.Wish = near.Count == 0 ? place.X : near.Average(other => other.X);
+                    place.Wish = near.Where(other => other.IsBox).Select(other => other.X).DefaultIfEmpty(near.Count == 0 ? place.X : near.Average(other => other.X)).Average();
                 }
 
                 Settle(layer);
@@ -139,24 +161,41 @@ internal sealed class GraphLayout
         }
     }
 
-    /// <summary>The wished places, moved apart: the mean of pushing to the right and pushing to the left.</summary>
+    /// <summary>The wished places, moved apart: for boxes the mean of pushing to the right and pushing to the left; edges go where boxes leave room for them.</summary>
     private void Settle(List<Place> layer)
     {
-        var right = new double[layer.Count];
-        var left = new double[layer.Count];
-        for (var i = 0; i < layer.Count; i++)
+        // Where places would stand if all stood as close as they may.
+        var close = new double[layer.Count];
+        for (var i = 1; i < layer.Count; i++)
         {
-            right[i] = i == 0 ? layer[i].Wish : Math.Max(layer[i].Wish, right[i - 1] + Room(layer[i - 1], layer[i]));
+            close[i] = close[i - 1] + Room(layer[i - 1], layer[i]);
         }
 
+        int[] boxes = [.. Enumerable.Range(0, layer.Count).Where(i => layer[i].IsBox)];
+        var (right, left) = (double.NegativeInfinity, double.PositiveInfinity);
+        var pushed = boxes.Select(i => right = Math.Max(layer[i].Wish - close[i], right)).ToArray();
+        for (var k = boxes.Length - 1; k >= 0; k--)
+        {
+            var place = layer[boxes[k]];
+            left = Math.Min(place.Wish - close[boxes[k]], left);
+            place.X = ((pushed[k] + left) / 2) + close[boxes[k]];
+        }
+
+        var most = double.PositiveInfinity;
+        var upper = new double[layer.Count];
         for (var i = layer.Count - 1; i >= 0; i--)
         {
-            left[i] = i == layer.Count - 1 ? layer[i].Wish : Math.Min(layer[i].Wish, left[i + 1] - Room(layer[i], layer[i + 1]));
+            most = layer[i].IsBox ? layer[i].X - close[i] : most;
+            upper[i] = most + close[i];
         }
 
         for (var i = 0; i < layer.Count; i++)
         {
-            layer[i].X = (right[i] + left[i]) / 2;
+            if (!layer[i].IsBox)
+            {
+                var lower = i == 0 ? double.NegativeInfinity : layer[i - 1].X + Room(layer[i - 1], layer[i]);
+                layer[i].X = Math.Min(Math.Max(layer[i].Wish, lower), upper[i]);
+            }
         }
     }
 
@@ -169,7 +208,7 @@ internal sealed class GraphLayout
         foreach (var layer in _layers)
         {
             var height = layer.Max(place => place.Height);
-            layer.ForEach(place => place.Y = y + (height / 2));
+            layer.ForEach(place => (place.Y, place.Room) = (y + (height / 2), height));
             y += height + layerGap;
         }
 
@@ -179,10 +218,10 @@ internal sealed class GraphLayout
         IReadOnlyList<(double X, double Y)> Points(List<Place> route) =>
         [
             (route[0].X, route[0].Y + (route[0].Height / 2)),
-            .. route.Skip(1).SkipLast(1).Select(place => (place.X, place.Y)),
+            .. route.Skip(1).SkipLast(1).SelectMany(place => new[] { (place.X, place.Y - (place.Room / 2)), (place.X, place.Y + (place.Room / 2)) }),
             (route[^1].X, route[^1].Y - (route[^1].Height / 2)),
         ];
-        return ([.. _places.Where(place => place.Height > 0).Select(place => (place.X, place.Y))], [.. routes.Select(Points)], width, Math.Max(0, y - layerGap));
+        return ([.. _places.Where(place => place.IsBox).Select(place => (place.X, place.Y))], [.. routes.Select(Points)], width, Math.Max(0, y - layerGap));
     }
 
     private sealed class Place
@@ -191,13 +230,21 @@ internal sealed class GraphLayout
 
         public double Height { get; init; }
 
+        /// <summary>Whether it is a box, not the place of an edge that passes.</summary>
+        public bool IsBox => Height > 0;
+
         public int Layer { get; set; }
+
+        public int Part { get; set; }
 
         public int Index { get; set; }
 
         public double X { get; set; }
 
         public double Y { get; set; }
+
+        /// <summary>Height of its layer.</summary>
+        public double Room { get; set; }
 
         public double Wish { get; set; }
 

@@ -8,20 +8,22 @@ namespace Toolkit.Display;
 internal static class GraphView
 {
     private const int MostRows = 400;
+    private const int LineColumn = 84;
 
     /// <summary>A graph: drawn, and as a table of its operations by module path and source line.</summary>
     public static MimeBundle Of(Graph graph)
     {
-        var title = Title(graph);
+        var title = $"Graph: {graph}";
+        var names = Names(graph);
         var table = new TableView(["", "module", "operation", "result", "line"], graph.Nodes.Take(MostRows).Select((node, i) => (IReadOnlyList<object?>)
         [
-            i, node.Origin.Module, $"{Operation(node)}({Arguments(node)})", string.Join(", ", node.Outputs.Select(output => output.ToString())), Line(node.Origin),
+            i, node.Origin.Module, $"{Operation(node)}({Arguments(node, names)})", string.Join(", ", node.Outputs.Select(output => output.ToString())), Line(node.Origin),
         ]))
         {
             Note = graph.Nodes.Length > MostRows ? $"the first {MostRows} of {Units.Count(graph.Nodes.Length)} operations" : "",
         }.ToMimeBundle();
         var html = Fragment.Box($"{GraphDrawing.Html(graph)}<details><summary>{Units.Count(graph.Nodes.Length)} operations as a table</summary>{table.Html}</details>", title);
-        return MimeBundle.Of(html, $"{title}\n{table.Plain}");
+        return MimeBundle.Of(html, $"{title}\n{string.Join('\n', Lines(graph, names))}");
     }
 
     /// <summary>What a graph takes: in all, and by operation, the dearest first.</summary>
@@ -64,19 +66,28 @@ internal static class GraphView
     }
 
     /// <summary>What became of a compiled module so far.</summary>
-    public static MimeBundle Of(CompileReport report)
+    public static MimeBundle Of(CompileReport report, string title = "Compiled module")
     {
         string[] lines = [.. report.ToString().Split('\n')];
         var breaks = report.Breaks.Length == 0 ? "" : new TableView(["break", "instead", "where"], report.Breaks.Select(entry => (IReadOnlyList<object?>)[entry.Reason, entry.Advice, entry.Origin.ToString()])).ToMimeBundle().Html;
         var others = lines.Skip(1).Where(line => !line.StartsWith("break:", StringComparison.Ordinal));
-        return MimeBundle.Of(Fragment.Box($"{Fragment.Encode(lines[0])}{breaks}{string.Concat(others.Select(Fragment.Note))}", "Compiled module"), report.ToString());
+        return MimeBundle.Of(Fragment.Box($"{Fragment.Encode(lines[0])}{breaks}{string.Concat(others.Select(Fragment.Note))}", title), report.ToString());
+    }
+
+    /// <summary>Several of them.</summary>
+    public static MimeBundle Of(IReadOnlyList<CompileReport> reports)
+    {
+        var all = reports.Select(report => Of(report)).ToArray();
+        return MimeBundle.Of(string.Concat(all.Select(one => one.Html)), string.Join('\n', all.Select(one => one.Plain)));
     }
 
     /// <summary>A compiled module: what became of its calls, and its kernels.</summary>
     public static MimeBundle Of(ICompiledModule module)
     {
         var report = module.Explain();
-        var head = Of(report);
+        var title = module.ToString()!.Split(':')[0];
+        var state = Of(report, title);
+        var head = MimeBundle.Of(state.Html!, $"{title}\n{state.Plain}");
         if (report.Graphs.Length == 0 || module.Executable is not CompiledGraph compiled)
         {
             return head;
@@ -84,6 +95,29 @@ internal static class GraphView
 
         var kernels = Of(compiled);
         return MimeBundle.Of(head.Html + kernels.Html, $"{head.Plain}\n{kernels.Plain}");
+    }
+
+    /// <summary>A compiled decode step: what became of it, and its kernels.</summary>
+    public static MimeBundle Of(CompiledDecoder decoder)
+    {
+        var head = Fragment.Box("", $"{decoder.Model}, compiled decoding");
+        var reports = Of(decoder.Reports);
+        var kernels = decoder.Reports.Any(report => report.Graphs.Length > 0) && decoder.Executable is CompiledGraph compiled ? Of(compiled) : MimeBundle.Of("", "");
+        return MimeBundle.Of(head + reports.Html + kernels.Html, $"{decoder}\n{kernels.Plain}".TrimEnd());
+    }
+
+    /// <summary>A compiled module from a file: what it serves, what it was made with, and its kernels.</summary>
+    public static MimeBundle Of(CompiledArtifact artifact)
+    {
+        string[] notes =
+        [
+            artifact.Path, $"saved by {artifact.Versions}",
+            string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{artifact.Weights.Count} weights, {Units.Bytes(artifact.Weights.Values.Sum(weight => weight.numel() * weight.element_size()))}; {artifact.LoadedCode} compiled assemblies fit this machine"),
+        ];
+        var graphs = artifact.Executables.Select(Of).ToArray();
+        return MimeBundle.Of(
+            Fragment.Box(string.Concat(notes.Select(Fragment.Note)), artifact.ToString()) + string.Concat(graphs.Select(graph => graph.Html)),
+            string.Join('\n', [artifact.ToString(), .. notes, .. graphs.Select(graph => graph.Plain)]));
     }
 
     /// <summary>What a graph was made into.</summary>
@@ -95,18 +129,47 @@ internal static class GraphView
         ? $"fused: {string.Join(", ", body.Nodes.Select(inner => Name(inner.Operator)).Distinct().Take(5))}{(body.Nodes.Length > 5 ? " …" : "")}"
         : Name(node.Operator);
 
-    private static string Title(Graph graph)
+    /// <summary>Operations under the module that they belong to, as a program would write them; a line is as long as it is.</summary>
+    private static IEnumerable<string> Lines(Graph graph, IReadOnlyDictionary<GraphInput, string> names)
     {
-        int Count(GraphInputKind kind) => graph.Inputs.Count(input => input.Kind == kind);
-        return $"Graph: {Units.Count(graph.Nodes.Length)} operations, {Count(GraphInputKind.Argument)} arguments, {Count(GraphInputKind.Parameter)} parameters"
-            + (Count(GraphInputKind.Constant) is > 0 and var constants ? $", {constants} constants" : "") + (graph.Mutations.Length > 0 ? $", overwrites {graph.Mutations.Length} inputs" : "");
+        foreach (var input in graph.Inputs.Where(input => input.Kind == GraphInputKind.Argument))
+        {
+            yield return $"%{input.Name}: {input.Type} = {input.Path}";
+        }
+
+        string? module = null;
+        foreach (var node in graph.Nodes.Take(MostRows))
+        {
+            if (node.Origin.Module != module)
+            {
+                module = node.Origin.Module;
+                yield return module == "" ? "(the module itself)" : module;
+            }
+
+            yield return $"    {string.Join(", ", node.Outputs.Select(output => output.ToString()))} = {Operation(node)}({Arguments(node, names)})".PadRight(LineColumn) + $"  // {Line(node.Origin)}";
+        }
+
+        if (graph.Nodes.Length > MostRows)
+        {
+            yield return $"and {Units.Count(graph.Nodes.Length - MostRows)} more";
+        }
+
+        yield return $"result: {string.Join(", ", graph.Outputs.Select(value => value.ToString()))}";
+        foreach (var mutation in graph.Mutations)
+        {
+            yield return $"overwritten: {names.GetValueOrDefault(mutation.Target, mutation.Target.Path)} by %{mutation.Value.Name}";
+        }
     }
+
+    /// <summary>What the module's own tensors are called, where that tells them apart.</summary>
+    private static Dictionary<GraphInput, string> Names(Graph graph) => graph.Inputs.Where(input => input.Kind != GraphInputKind.Argument).GroupBy(input => input.Path).Where(group => group.Count() == 1)
+        .SelectMany(group => group).ToDictionary(input => input, input => input.Path, (IEqualityComparer<GraphInput>)ReferenceEqualityComparer.Instance);
 
     private static string Name(Operator op) => op.Name.StartsWith("aten::", StringComparison.Ordinal) ? op.Name["aten::".Length..] : op.Name;
 
-    private static string Arguments(Node node) => string.Join(", ", node.Arguments.Select(argument => argument switch
+    private static string Arguments(Node node, IReadOnlyDictionary<GraphInput, string> names) => string.Join(", ", node.Arguments.Select(argument => argument switch
     {
-        ValueArgument { Value: GraphInput { Kind: not GraphInputKind.Argument } input } => input.Path,
+        ValueArgument { Value: GraphInput input } when names.TryGetValue(input, out var name) => name,
         _ => argument.ToString() ?? "",
     }).Where(text => text != "none"));
 

@@ -30,11 +30,15 @@ internal static class RecordFormats
         Formatter.Register<KernelSource>(CodeView.Of);
         Formatter.Register<CpuKernelInfo>(CodeView.Of);
         Formatter.Register<CpuExecutable>(CodeView.Of);
+        Formatter.Register<IReadOnlyList<CpuKernelInfo>>(CodeView.Of);
         Formatter.Register<Graph>(GraphView.Of);
         Formatter.Register<CompiledGraph>(GraphView.Of);
         Formatter.Register<PassRecord>(GraphView.Of);
         Formatter.Register<ImmutableArray<PassRecord>>(GraphView.Of);
-        Formatter.Register<CompileReport>(GraphView.Of);
+        Formatter.Register<CompileReport>(report => GraphView.Of(report));
+        Formatter.Register<IReadOnlyList<CompileReport>>(GraphView.Of);
+        Formatter.Register<CompiledDecoder>(GraphView.Of);
+        Formatter.Register<CompiledArtifact>(GraphView.Of);
         Formatter.Register<GraphCost>(GraphView.Of);
         Formatter.Register<DecodeMeasurement>(measurement => Facts("Decode", Of(measurement)));
         Formatter.Register<torch.Tensor>(TensorFormat.Format);

@@ -35,8 +35,16 @@ internal sealed class TerminalHost(IAnsiConsole? console = null) : IDisplayHost
                 _console.Write(new ControlCode("\r\u001b[0J"));
             }
 
-            _console.Write(new SpectreText(bundle.Plain));
-            _console.WriteLine();
+            if (live)
+            {
+                _console.Write(new SpectreText(bundle.Plain));
+                _console.WriteLine();
+            }
+            else
+            {
+                _console.Profile.Out.Writer.WriteLine(bundle.Plain); // a file has no width at which lines would have to end
+            }
+
             (_lastId, _lastRows, _midLine) = (displayId, Rows(bundle.Plain), false);
             if (bundle.Completion is null)
             {

@@ -8,7 +8,9 @@ public static class Compilation
     /// <summary>A module that runs as graphs of its operations. The module need not know of it; graphs are captured at the first calls, which are real ones.</summary>
     /// <param name="module">The module.</param>
     /// <param name="options">How it is compiled.</param>
-    public static CompiledModule<T, TResult> Compile<T, TResult>(this nn.Module<T, TResult> module, CompileOptions? options = null) => new(module, options ?? new());
+    /// <returns>A module that is called like the given one. It holds graphs and kernels, not the module: disposing of it leaves the module as it is.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">A dynamic dimension is of an argument that <c>forward</c> does not have.</exception>
+    public static CompiledModule<T, TResult> Compile<T, TResult>(this nn.Module<T, TResult> module, CompileOptions? options = null) => new(Given(module), options ?? new());
 
     /// <inheritdoc cref="Compile{T, TResult}(nn.Module{T, TResult}, CompileOptions)"/>
     /// <param name="module">The module.</param>
@@ -24,14 +26,21 @@ public static class Compilation
     }
 
     /// <inheritdoc cref="Compile{T, TResult}(nn.Module{T, TResult}, CompileOptions)"/>
-    public static CompiledModule<T1, T2, TResult> Compile<T1, T2, TResult>(this nn.Module<T1, T2, TResult> module, CompileOptions? options = null) => new(module, options ?? new());
+    public static CompiledModule<T1, T2, TResult> Compile<T1, T2, TResult>(this nn.Module<T1, T2, TResult> module, CompileOptions? options = null) => new(Given(module), options ?? new());
 
     /// <inheritdoc cref="Compile{T, TResult}(nn.Module{T, TResult}, CompileOptions)"/>
     public static CompiledModule<T1, T2, T3, TResult> Compile<T1, T2, T3, TResult>(this nn.Module<T1, T2, T3, TResult> module, CompileOptions? options = null) =>
-        new(module, options ?? new());
+        new(Given(module), options ?? new());
 
     /// <summary>Compiles a model's decode step: see <see cref="CompiledDecoder"/>.</summary>
     /// <param name="model">The model; it stays the caller's.</param>
     /// <param name="options">How it is compiled.</param>
-    public static CompiledDecoder CompileDecoding(this Models.CausalModel model, CompileOptions? options = null) => new(model, options);
+    public static CompiledDecoder CompileDecoding(this Models.CausalModel model, CompileOptions? options = null) => new(Given(model), options);
+
+    private static T Given<T>(T module)
+        where T : nn.Module
+    {
+        ArgumentNullException.ThrowIfNull(module);
+        return module;
+    }
 }

@@ -9,17 +9,19 @@ public sealed record CompileOptions
     /// <summary>Whether a module that cannot be captured whole is an error. Otherwise what can be captured is compiled and the rest runs as it is.</summary>
     public bool FullGraph { get; init; }
 
-    /// <summary>How many graphs a module may have (for other shapes, types, modes) before further calls run as they are.</summary>
-    public int RecompileLimit { get; init; } = 8;
+    /// <summary>How many graphs a module may have (for other shapes, types, modes) before further calls run as they are, which <see cref="CompileReport.LimitedBy"/> then tells; at least 1.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is less than 1.</exception>
+    public int RecompileLimit { get; init => field = AtLeastOne(value, nameof(RecompileLimit)); } = 8;
 
     /// <summary>
-    /// Dimensions whose size differs from call to call. Each size is captured when it is met first and has kernels of its own, for what a program does with a size cannot be told from other
-    /// sizes; but sizes do not count towards <see cref="RecompileLimit"/>: the <see cref="DynamicSizes"/> used last are kept.
+    /// Dimensions whose size differs from call to call. One capture and one set of kernels stand for their sizes where the program does the same with each; where it does not, each size is
+    /// captured when it is met first, and <see cref="CompileReport.OwnSizes"/> tells why. Sizes do not count towards <see cref="RecompileLimit"/>: the <see cref="DynamicSizes"/> used last are kept.
     /// </summary>
     public ImmutableArray<DynamicDimension> Dynamic { get; init; } = [];
 
-    /// <summary>How many sizes of <see cref="Dynamic"/> dimensions are kept, for each graph that differs in more than sizes.</summary>
-    public int DynamicSizes { get; init; } = 32;
+    /// <summary>How many sizes of <see cref="Dynamic"/> dimensions are kept, for each graph that differs in more than sizes; at least 1.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is less than 1.</exception>
+    public int DynamicSizes { get; init => field = AtLeastOne(value, nameof(DynamicSizes)); } = 32;
 
     /// <summary>How far graphs are taken.</summary>
     public CompileMode Mode { get; init; }
@@ -29,4 +31,10 @@ public sealed record CompileOptions
 
     /// <summary>How graphs are compiled for the CPU.</summary>
     public CpuOptions? Cpu { get; init; }
+
+    private static int AtLeastOne(int value, string name)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, name);
+        return value;
+    }
 }

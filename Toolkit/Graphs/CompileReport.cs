@@ -29,6 +29,9 @@ public sealed record CompileReport
     /// <summary>Why captured graphs stand for no other sizes of dynamic dimensions: calls with other sizes are captured in their turn.</summary>
     public ImmutableArray<string> OwnSizes { get; init; } = [];
 
+    /// <summary>The limit that keeps further calls from being captured: <see cref="CompileOptions.RecompileLimit"/>; null where no call was kept from it.</summary>
+    public int? LimitedBy { get; init; }
+
     /// <summary>Conditions that are checked at each call.</summary>
     public required int Guards { get; init; }
 
@@ -46,7 +49,7 @@ public sealed record CompileReport
 
     private IEnumerable<string> Lines()
     {
-        yield return $"{Graphs.Length} graphs of {string.Join(", ", Graphs.Select(graph => graph.Nodes.Length))} nodes, {Guards} guards; calls: {CompiledCalls} compiled, {CapturedCalls} captured, {EagerCalls} as they are{(Sizes > 0 ? $"; {Sizes} further sizes" : "")}";
+        yield return $"{Head()}; calls: {CompiledCalls} compiled, {CapturedCalls} captured, {EagerCalls} as they are{(Sizes > 0 ? $"; {Sizes} further sizes" : "")}";
         foreach (var graphBreak in Breaks)
         {
             yield return $"break: {graphBreak}";
@@ -55,6 +58,11 @@ public sealed record CompileReport
         foreach (var continuation in Continuations)
         {
             yield return $"goes on: {continuation}";
+        }
+
+        if (LimitedBy is { } limit)
+        {
+            yield return $"no further graphs: there are {limit} (CompileOptions.RecompileLimit); calls that none of them stands for run as they are; dimensions that differ from call to call can be marked (CompileOptions.Dynamic)";
         }
 
         foreach (var group in OpaqueCalls.GroupBy(call => call))
@@ -74,7 +82,14 @@ public sealed record CompileReport
 
         foreach (var recompile in Recompiles)
         {
-            yield return $"recompiled: {recompile}";
+            yield return $"recompiled, for it no longer held: {recompile}";
         }
+    }
+
+    private string Head()
+    {
+        var sizes = Graphs.Select(graph => graph.Nodes.Length).ToArray();
+        return sizes.Length == 0 ? "no graph yet"
+            : $"{Quantity.Of(sizes.Length, "graph")} of {(sizes.Distinct().Count() == 1 ? sizes[0] : string.Join(", ", sizes))} {(sizes is [1] ? "node" : "nodes")}{(sizes.Length > 1 && sizes.Distinct().Count() == 1 ? " each" : "")}, {Quantity.Of(Guards, "guard")}";
     }
 }

@@ -61,7 +61,7 @@ public sealed class CompiledDecoder : IDisposable
     public IReadOnlyList<CpuKernelInfo> Kernels => Last.Kernels;
 
     private ICompiledModule Last => _all.SelectMany(entry => entry.Steps).LastOrDefault(step => step.Module.Explain().Graphs.Length > 0)?.Module
-        ?? throw new InvalidOperationException("no decode step was compiled yet: generate a few tokens, then see Reports");
+        ?? throw new InvalidOperationException("no decode step was compiled yet: generate a few tokens first (Reports tell why steps are not compiled)");
 
     /// <summary>An empty state for steps. Graphs belong to a state: one that comes back is lent again with its graphs.</summary>
     /// <param name="batch">Sequences side by side.</param>
@@ -153,7 +153,7 @@ public sealed class CompiledDecoder : IDisposable
     }
 
     /// <summary>One line: the model and what is compiled.</summary>
-    public override string ToString() => $"{Model}, compiled decoding: {string.Join("; ", Reports.Select(report => report.ToString().Split('\n')[0]))}";
+    public override string ToString() => $"{Model}, compiled decoding: {string.Join("; ", Reports.Select(report => report.ToString().Split('\n')[0]).DefaultIfEmpty("nothing yet"))}";
 
     internal void Return(DecodeState state)
     {

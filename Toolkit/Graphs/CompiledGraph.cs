@@ -69,6 +69,9 @@ public sealed class CompiledGraph : IExecutable
         }
     }
 
+    /// <summary>The graph, and what it was made into.</summary>
+    public override string ToString() => $"{Graph}: {(WhyInterpreted is null ? Quantity.Of(Kernels.Count, "kernel") : $"runs operation by operation, for {WhyInterpreted}")}";
+
     /// <inheritdoc/>
     public Tensor[] Run(ReadOnlySpan<Tensor> inputs) => Executable.Run(inputs);
 

@@ -51,7 +51,11 @@ public sealed partial class CompiledModule<T, TResult> : nn.Module<T, TResult>, 
     internal void Prepare(T input) => _cache.Prepare([input]);
 
     /// <inheritdoc/>
-    public override TResult forward(T input) => (TResult)_cache.Call([input])!;
+    /// <exception cref="ObjectDisposedException">This was disposed of.</exception>
+    public override TResult forward(T input) => Il.Interpreter.IsInterpreting ? Module.call(input) : (TResult)_cache.Call([input])!;
+
+    /// <summary>The module's class, and what became of its calls so far.</summary>
+    public override string ToString() => $"{Module.GetType().Name}, compiled: {Explain().ToString().Split('\n')[0]}";
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

@@ -44,7 +44,11 @@ public sealed partial class CompiledModule<T1, T2, T3, TResult> : nn.Module<T1, 
     public void Profile(T1 input1, T2 input2, T3 input3, int runs = 5) => _cache.Profile([input1, input2, input3], runs);
 
     /// <inheritdoc/>
-    public override TResult forward(T1 input1, T2 input2, T3 input3) => (TResult)_cache.Call([input1, input2, input3])!;
+    /// <exception cref="ObjectDisposedException">This was disposed of.</exception>
+    public override TResult forward(T1 input1, T2 input2, T3 input3) => Il.Interpreter.IsInterpreting ? Module.call(input1, input2, input3) : (TResult)_cache.Call([input1, input2, input3])!;
+
+    /// <summary>The module's class, and what became of its calls so far.</summary>
+    public override string ToString() => $"{Module.GetType().Name}, compiled: {Explain().ToString().Split('\n')[0]}";
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

@@ -40,7 +40,11 @@ public sealed class Graph
 
     /// <summary>The graph of a text that <see cref="ToText"/> wrote, or a person in the same form.</summary>
     /// <exception cref="GraphException">It is no graph; the message begins with line and column.</exception>
-    public static Graph Parse(string text) => GraphText.Parse(text);
+    public static Graph Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return GraphText.Parse(text);
+    }
 
     /// <summary>
     /// The operations of a module: it is called once, for real and without gradients, and its operations are written down. Nothing is compiled.
@@ -49,7 +53,11 @@ public sealed class Graph
     /// <param name="inputs">What it is called with.</param>
     /// <exception cref="GraphBreakException">It cannot be captured whole.</exception>
     /// <exception cref="ArgumentException">The module takes something else.</exception>
-    public static Graph Of(TorchSharp.torch.nn.Module module, params ReadOnlySpan<object?> inputs) => Capture.WholeCapture.Of(module, [.. inputs]);
+    public static Graph Of(TorchSharp.torch.nn.Module module, params ReadOnlySpan<object?> inputs)
+    {
+        ArgumentNullException.ThrowIfNull(module);
+        return Capture.WholeCapture.Of(module, [.. inputs]);
+    }
 
     /// <summary>The textual form, which <see cref="Parse"/> reads: see <see cref="GraphText"/>.</summary>
     public string ToText() => GraphText.Write(this);
@@ -63,4 +71,16 @@ public sealed class Graph
 
     /// <summary>What running it takes: floating-point operations, bytes, memory.</summary>
     public GraphCost Cost() => GraphCost.Of(this);
+
+    /// <summary>How large it is, as in <c>330 operations, 1 argument, 149 parameters</c>; <see cref="ToText"/> writes all of it.</summary>
+    public override string ToString()
+    {
+        int Count(GraphInputKind kind) => Inputs.Count(input => input.Kind == kind);
+        string[] parts =
+        [
+            Quantity.Of(Nodes.Length, "operation"), Quantity.Of(Count(GraphInputKind.Argument), "argument"), Quantity.Of(Count(GraphInputKind.Parameter), "parameter"),
+            Count(GraphInputKind.Constant) is > 0 and var constants ? Quantity.Of(constants, "constant") : "", Mutations.Length > 0 ? $"overwrites {Quantity.Of(Mutations.Length, "input")}" : "",
+        ];
+        return string.Join(", ", parts.Where(part => part != ""));
+    }
 }

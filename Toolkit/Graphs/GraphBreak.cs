@@ -7,7 +7,7 @@ namespace Toolkit.Graphs;
 public sealed record GraphBreak(string Reason, string Advice, Origin Origin)
 {
     /// <summary>As in <c>Gate.forward Model.cs:12: Tensor.item reads a value; use torch.where</c>.</summary>
-    public override string ToString() => $"{Origin}: {Reason}{(Advice == "" ? "" : $"; {Advice}")}";
+    public override string ToString() => $"{(Origin == Origin.None ? "" : $"{Origin}: ")}{Reason}{(Advice == "" ? "" : $"; {Advice}")}";
 }
 
 /// <summary>A module cannot be captured whole, where that was asked for.</summary>

@@ -25,18 +25,23 @@ public sealed class CompileNotebookTests : IDisposable
         // One graph, no break, nothing opaque, the same numbers.
         var first = Single("largest difference of a logit");
         Assert.InRange(double.Parse(Regex.Match(first, @"\d\.\de[+-]\d+").Value, CultureInfo.InvariantCulture), 0, 1e-4);
-        Assert.Matches(@"1 graphs of \d+ nodes, \d+ guards; calls: 1 compiled, 1 captured, 0 as they are", first);
+        Assert.Matches(@"1 graph of \d+ nodes, \d+ guards; calls: 1 compiled, 1 captured, 0 as they are", first);
         Assert.DoesNotContain("break:", first);
         Assert.DoesNotContain("opaque:", first);
 
         // Every operation knows its module and its line.
         var graph = Single("Graph:");
-        Assert.Matches(@"blocks\.1\.up\s+linear", graph);
+        Assert.Matches(@"\nblocks\.1\.up\n +%\d+: f32\S+ \d+, \d+\] = linear\(", graph);
         Assert.Matches(@"cell \d+:\d+", graph);
         Assert.Contains("common subexpressions", Single("functionalisation"));
         Assert.Matches(@"softmax", Single("matrix products of libtorch"));
         Assert.Contains("public static void", Single("FLOPs, "));
         Assert.Equal(4, Regex.Count(Single("Eager and compiled in turn"), @"\d+\.\d\d\s*$", RegexOptions.Multiline));
+
+        // Text is a graph; each way of going further has more of it done.
+        Assert.EndsWith("True", Single("= aten::gelu(").TrimEnd());
+        Assert.Matches(@"Captured +\d+ +0 .*\n.*Simplified +\d+ +0 .*\n.*Kernels +\d+ +[1-9]", Single("as far as it is taken"));
+        Assert.True(File.Exists(Path.Combine(_folder.Path, "gpt.onnx")));
 
         // The break names method, line and what to write instead.
         Assert.Contains(shown, text => Regex.IsMatch(text, @"Gate\.forward cell \d+:\d+: Tensor\.item .*torch\.where"));

@@ -17,10 +17,8 @@ internal sealed partial class CallCache : IDisposable
     private readonly Splitter _splitter;
     private Specialization[] _graphs = [];
     private (GuardSet Guards, GraphBreak Break)[] _breaks = [];
-    private readonly Dictionary<Specialization, Specialization> _sizes = new(ReferenceEqualityComparer.Instance); // the first graph of those that differ in sizes only
-    private readonly List<(Specialization Captured, Specialization First, SizeFamily Family)> _families = [];
-    private readonly List<string> _ownSizes = [];
-    private long _instances;
+    private bool _isLimited;
+    private volatile bool _isDisposed;
     private long _clock;
     private long _compiled;
     private long _captured;
@@ -30,8 +28,15 @@ internal sealed partial class CallCache : IDisposable
     /// <param name="module">The module.</param>
     /// <param name="method">The method that is called.</param>
     /// <param name="options">How it is compiled.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A dynamic dimension is of no argument.</exception>
     public CallCache(nn.Module module, MethodInfo method, CompileOptions options)
     {
+        var count = method.GetParameters().Length;
+        if (!options.Dynamic.IsDefaultOrEmpty && options.Dynamic.FirstOrDefault(dimension => dimension.Argument < 0 || dimension.Argument >= count, new(0, 0)) is { Argument: not 0 } outside)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), $"{outside}: {module.GetType().Name} takes {Quantity.Of(count, "argument")}, numbered from 0");
+        }
+
         (_module, _method, _options) = (module, method, options.Dynamic.IsDefaultOrEmpty ? options : options with { Cpu = (options.Cpu ?? new()) with { Forms = new() } });
         _splitter = new Splitter(module, method, _options, _lock);
         if (options.Backend is null)
@@ -40,83 +45,12 @@ internal sealed partial class CallCache : IDisposable
         }
     }
 
-    /// <summary>The graph that was captured last.</summary>
-    /// <exception cref="InvalidOperationException">None was captured yet.</exception>
-    public Specialization Last => _splitter.Points.SelectMany(point => point.Graphs).LastOrDefault() ?? _graphs.LastOrDefault()
-        ?? throw new InvalidOperationException("there is no graph yet: call the module, or see Explain()");
-
-    /// <summary>Saves the captured calls.</summary>
-    /// <exception cref="CompiledArtifactException">There are none, or they cannot be saved.</exception>
-    public void Save(string path, ArtifactOptions? options)
-    {
-        lock (_lock)
-        {
-            RequireWhole();
-            ArtifactSaver.Save(path, _module, _graphs, _options.Cpu is null ? null : _options.Cpu with { Forms = null }, options ?? new());
-        }
-    }
-
-    /// <summary>Writes the graph that was captured last as an ONNX model.</summary>
-    public void ExportOnnx(string path)
-    {
-        lock (_lock)
-        {
-            RequireWhole();
-            var choice = ArtifactChoice.Of(_module, _graphs)[^1];
-            var inputs = choice.Captured.Inputs;
-            var fresh = new List<Tensor>();
-            try
-            {
-                OnnxExporter.Export(choice.Captured.ResultGraph, path, Weight, i => choice.Arguments[choice.PlaceOf(inputs[i])].Name, i => choice.PlaceOf(inputs[i]));
-            }
-            finally
-            {
-                fresh.ForEach(tensor => tensor.Dispose());
-            }
-
-            Tensor? Weight(int i)
-            {
-                var tensor = inputs[i].IsArgument ? null : (Tensor?)inputs[i].Read([]);
-                if (tensor is not null && inputs[i].IsFresh)
-                {
-                    fresh.Add(tensor);
-                }
-
-                return tensor;
-            }
-        }
-    }
-
-    /// <summary>What became of it so far.</summary>
-    public CompileReport Report
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return new()
-                {
-                    Graphs = [.. All.Select(entry => entry.Graph)],
-                    Breaks = [.. _breaks.Select(entry => entry.Break).Concat(_splitter.Breaks).Distinct()],
-                    OpaqueCalls = [.. _opaque, .. _splitter.OpaqueCalls],
-                    Recompiles = [.. _recompiles, .. _splitter.Recompiles],
-                    Continuations = [.. _splitter.Points.Select(point => $"{point.Origin}: {(point.IsSkipped ? "run as it is" : $"{point.Graphs.Count} graphs")}")],
-                    Training = [.. All.Select(entry => entry.Executable).OfType<Dispatch.TrainingGraph>().Select(graph => graph.ToString())],
-                    Sizes = _instances,
-                    OwnSizes = [.. _ownSizes],
-                    Guards = All.Sum(entry => entry.Guards.Guards.Count),
-                    CompiledCalls = Interlocked.Read(ref _compiled),
-                    CapturedCalls = Interlocked.Read(ref _captured),
-                    EagerCalls = Interlocked.Read(ref _eager),
-                };
-            }
-        }
-    }
-
     /// <summary>Calls the module.</summary>
     /// <exception cref="OperationCanceledException">The host asks for an end.</exception>
+    /// <exception cref="ObjectDisposedException">The cache was disposed of.</exception>
     public object? Call(object?[] arguments)
     {
+        RequireAlive();
         Interruption.ThrowIfRequested(); // loops of the module, which asked, are unrolled
         SplitState? call = null;
         var graphs = _graphs;
@@ -141,7 +75,10 @@ internal sealed partial class CallCache : IDisposable
             }
 
             var sized = _options.Dynamic.IsDefaultOrEmpty ? null : Array.Find(_graphs, entry => entry.Guards.DiffersOnlyIn(_options.Dynamic, arguments));
-            if ((sized is not null || _graphs.Length - _sizes.Count + _breaks.Length < _options.RecompileLimit) && !Array.Exists(_breaks, entry => entry.Guards.Holds(arguments, [])))
+            var isRefused = Array.Exists(_breaks, entry => entry.Guards.Holds(arguments, []));
+            var isTooMany = sized is null && _graphs.Length - _sizes.Count + _breaks.Length >= _options.RecompileLimit;
+            _isLimited |= isTooMany && !isRefused;
+            if (!isTooMany && !isRefused)
             {
                 call = new SplitState(arguments, _splitter.ChangingFields) { IsCaptured = true };
                 run = new CaptureRun(_module, _method, _options, call);
@@ -158,19 +95,10 @@ internal sealed partial class CallCache : IDisposable
         return CaptureRun.Eager(_method, _module, arguments);
     }
 
-    /// <summary>Measures the kernels of the graph that serves a call with these arguments.</summary>
-    /// <exception cref="InvalidOperationException">None does.</exception>
-    public void Profile(object?[] arguments, int runs)
-    {
-        if (!Array.Exists(_graphs, entry => entry.TryProfile(arguments, runs)))
-        {
-            throw new InvalidOperationException("no graph serves a call with these arguments: call the module with them first, see Explain()");
-        }
-    }
-
     /// <inheritdoc/>
     public void Dispose()
     {
+        _isDisposed = true;
         foreach (var entry in _graphs.Concat(_dropped))
         {
             entry.Dispose();
@@ -178,36 +106,6 @@ internal sealed partial class CallCache : IDisposable
 
         _splitter.Dispose();
         _graphs = [];
-    }
-
-    /// <summary>Sizes that were not used for long are dropped; what they hold goes when the last call that runs them ends.</summary>
-    private void Keep(Specialization made, Specialization first)
-    {
-        _sizes.Add(made, first);
-        var all = _sizes.Where(entry => entry.Value == first).Select(entry => entry.Key).ToArray();
-        if (all.Length >= _options.DynamicSizes && all.Except([made]).MinBy(entry => entry.LastUse) is { } oldest)
-        {
-            _sizes.Remove(oldest);
-            _graphs = [.. _graphs.Where(entry => entry != oldest)];
-        }
-    }
-
-    /// <summary>What stands for a call of which only sizes are new; null where it has to be captured.</summary>
-    private Specialization? TryInstance(object?[] arguments)
-    {
-        foreach (var (captured, first, family) in _families)
-        {
-            if (captured.Guards.DiffersOnlyIn(family.Dimensions, arguments) && family.TryMake(arguments) is { } made)
-            {
-                _graphs = [.. _graphs, made];
-                _instances++;
-                made.LastUse = Interlocked.Increment(ref _clock);
-                Keep(made, first);
-                return made;
-            }
-        }
-
-        return null;
     }
 
     private bool TryRun(IEnumerable<Specialization> graphs, object?[] arguments, ref SplitState? call, out object? result)
@@ -226,17 +124,6 @@ internal sealed partial class CallCache : IDisposable
         result = null;
         return false;
     }
-
-    /// <summary>What ends early has no graph that could be written.</summary>
-    private void RequireWhole()
-    {
-        if (_graphs.Length == 0 && _breaks.Length > 0)
-        {
-            throw new CompiledArtifactException($"the module cannot be captured whole: {_breaks[^1].Break}");
-        }
-    }
-
-    private IEnumerable<Specialization> All => _graphs.Concat(_splitter.Points.SelectMany(point => point.Graphs));
 
     private object? Served(object? result)
     {
@@ -315,25 +202,7 @@ internal sealed partial class CallCache : IDisposable
         {
             _graphs = [.. _graphs, made];
             made.LastUse = Interlocked.Increment(ref _clock);
-            if (run.WhyNoFamily is { } whyNot)
-            {
-                _ownSizes.Add(whyNot);
-            }
-
-            if (run.Family is { } family)
-            {
-                _families.Add((made, first ?? made, family));
-                if (_families.Count > _options.DynamicSizes)
-                {
-                    _families.RemoveAt(0);
-                }
-            }
-
-            if (first is not null)
-            {
-                Keep(made, first);
-            }
-
+            NoteSizes(run, made, first);
             _splitter.Note(run.Break);
             Cpu.CpuBackend.Remember(_module, _options.Cpu ?? new());
         }

@@ -5,6 +5,8 @@ namespace Toolkit.Graphs.Capture;
 /// <summary>A captured call: the graph that stands for all calls for which its guards hold.</summary>
 internal sealed class Specialization : IDisposable
 {
+    private static long _made;
+
     private readonly IExecutable _executable;
     private readonly Tensor?[] _constants;
     private readonly int[] _fresh;
@@ -38,6 +40,9 @@ internal sealed class Specialization : IDisposable
         _constants = [.. executable.Graph.Inputs.Select((input, i) => input.Kind == GraphInputKind.Constant ? (Tensor?)inputs[i].Read([]) : null)];
         _fresh = [.. Enumerable.Range(0, inputs.Count).Where(i => inputs[i].IsFresh)];
     }
+
+    /// <summary>Later ones have greater numbers.</summary>
+    public long Number { get; } = Interlocked.Increment(ref _made);
 
     /// <summary>When it ran last, in calls of the module.</summary>
     public long LastUse { get; set; }

@@ -130,7 +130,7 @@ internal sealed partial class Tracer : CaptureObserver, IDisposable
     public Origin Here()
     {
         // What compilers write themselves (the equality of a record) has no lines: then it is the caller that the program's author knows.
-        var program = Interpreter.Positions().Where(position => position.Method.Module.Assembly != TorchSharpApi.Assembly).ToArray();
+        var program = Interpreter.Positions().Where(position => position.Method.Module.Assembly != TorchSharpApi.Assembly && !typeof(ICompiledModule).IsAssignableFrom(position.Method.DeclaringType)).ToArray();
         var known = Array.FindIndex(program, position => SourceMap.Find(position.Method, position.Offset) is not null);
         if (program.Length == 0 && !Interpreter.Positions().Any())
         {

@@ -29,7 +29,7 @@ internal static class WholeCapture
             {
                 return call.GetParameters().Length == count
                     ? call
-                    : throw new ArgumentException($"{module.GetType().Name} takes {call.GetParameters().Length} inputs and was given {count}");
+                    : throw new ArgumentException($"{module.GetType().Name} takes {Quantity.Of(call.GetParameters().Length, "input")} and was given {count}");
             }
         }
 

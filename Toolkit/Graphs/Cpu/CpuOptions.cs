@@ -7,7 +7,16 @@ public sealed record CpuOptions
     public string? CacheFolder { get; init; } = KernelCache.DefaultFolder;
 
     /// <summary>Threads; 0 for as many as libtorch uses.</summary>
-    public int Threads { get; init; }
+    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    public int Threads
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value, nameof(Threads));
+            field = value;
+        }
+    }
 
     /// <summary>Whether machine code is optimized at once; if not, .NET does so after some calls (for tests with many kernels that run once).</summary>
     internal bool IsOptimized { get; init; } = true;

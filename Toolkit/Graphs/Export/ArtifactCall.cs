@@ -24,7 +24,10 @@ internal sealed class ArtifactCall : IDisposable
     public CompiledGraph Executable { get; }
 
     /// <summary>What it takes and returns.</summary>
-    public ArtifactSignature Signature => new([.. _part.Arguments.Select((argument, i) => (argument.Name, _types[i]))], _part.Result.ToString());
+    public ArtifactSignature Signature => new([.. _part.Arguments.Select((argument, i) => (argument.Name, _types[i]))], _part.Result.ToString())
+    {
+        Same = [.. _part.Arguments.Where(argument => argument.SameAs is not null).Select(argument => (argument.Name, _part.Arguments[argument.SameAs!.Value].Name))],
+    };
 
     /// <summary>Whether it takes these tensors.</summary>
     public bool Takes(ReadOnlySpan<Tensor> arguments)

@@ -81,6 +81,7 @@ internal sealed class ArtifactFile : IDisposable
     /// <exception cref="CompiledArtifactException">It is no artifact, a newer one, or damaged.</exception>
     public static ArtifactFile Open(string path)
     {
+        ArgumentException.ThrowIfNullOrEmpty(path);
         SafeFileHandle? handle = null;
         try
         {

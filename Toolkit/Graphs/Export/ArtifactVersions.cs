@@ -18,6 +18,9 @@ public sealed record ArtifactVersions(string Toolkit, string TorchSharp, string 
         VersionOf(typeof(Graph).Assembly), VersionOf(typeof(torch).Assembly), Native.LibTorch.Version ?? Native.LibTorch.PackageVersion, Environment.Version.ToString(), CpuInfo.SimdLevel,
         Cpu.KernelPrelude.Width);
 
+    /// <summary>As in <c>Toolkit 0.1.0, TorchSharp 0.107.0, libtorch 2.10.0, .NET 10.0.1, AVX2 + FMA</c>.</summary>
+    public override string ToString() => $"Toolkit {Toolkit}, TorchSharp {TorchSharp}, libtorch {LibTorch}, .NET {Runtime}, {Simd}";
+
     /// <summary>Why what was made with these cannot run with those; null where it can.</summary>
     internal string? Misfit(ArtifactVersions here) =>
         LibTorch.Split('.')[0] == here.LibTorch.Split('.')[0] ? null : $"it was saved with libtorch {LibTorch}, and libtorch {here.LibTorch} is loaded: save it again with this one";

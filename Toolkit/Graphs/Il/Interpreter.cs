@@ -21,6 +21,9 @@ internal sealed partial class Interpreter(Observer observer)
 
     private readonly int _thread = Environment.CurrentManagedThreadId;
 
+    /// <summary>Whether the code that asks is being interpreted: .NET says no, the interpreter yes.</summary>
+    public static bool IsInterpreting => false;
+
     /// <summary>What sees the program.</summary>
     public Observer Observer => observer;
 

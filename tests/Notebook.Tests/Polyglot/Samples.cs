@@ -58,6 +58,8 @@ internal static class Samples
         ["kernel source"] = Compiled.Kernels[0].Source,
         ["compile report"] = _compiled.Explain(),
         ["compiled module"] = _compiled,
+        ["compiled decoder"] = Toolkit.Models.Decoder.Create(Toolkit.Models.DecoderConfig.Llama(1, 16, 2, 1, 32), 1).CompileDecoding(),
+        ["artifact"] = Artifact(),
         ["evaluations"] = new[] { new EvaluationResult(3.25, 1000, 4200) },
     };
 
@@ -72,6 +74,14 @@ internal static class Samples
     {
         using var still = torch.no_grad();
         return torch.nn.Sequential(("norm", torch.nn.LayerNorm(8)), ("act", torch.nn.GELU())).Compile(torch.ones(2, 8));
+    }
+
+    private static CompiledArtifact Artifact()
+    {
+        using var folder = new TemporaryFolder();
+        var path = Path.Combine(folder.Path, "module.tkx");
+        _compiled.Save(path);
+        return Toolkit.Graphs.Compiled.Load(path);
     }
 
     private static string Root([CallerFilePath] string path = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "..", "..", ".."));

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using Toolkit.Graphs;
 using Toolkit.Graphs.Cpu;
-using Toolkit.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -47,7 +46,6 @@ internal static class ArtifactBenchmark
     /// <summary>What the new process does: loads the file and calls it, and prints how long both took.</summary>
     public static int Load(string path)
     {
-        LibTorch.Load();
         using var scope = NewDisposeScope();
         ones(1).add(ones(1));
         var watch = Stopwatch.StartNew();

@@ -7,22 +7,16 @@ using static TorchSharp.torch;
 namespace Toolkit.Tests.Checkpoints;
 
 /// <summary>Whatever is in a file, opening it gives tensors that can be read, or a <see cref="CheckpointException"/>.</summary>
-public sealed class SafeTensorsFuzzTests : IDisposable
+public sealed class SafeTensorsFuzzTests : FileFuzzTests
 {
     private const int MutationsOfEach = 34_000;
+    private const long MostBytesPerFile = 1 << 20;
 
     private static readonly string[] Fragments =
     [
         "0", "-1", "1e9", "1.5", "18446744073709551615", "9223372036854775807", "4611686018427387904", "null", "true", "\"\"", "[]", "{}", "\"F64\"", "\"U8\"", "\"BOOL\"", "\"F8_E4M3\"",
         "\"dtype\"", "\"shape\"", "\"data_offsets\"", "\"__metadata__\"", "[0,0]", "[1,1,1]", "[[[[", "\\uD800", "\\u0000", "\uFEFF", "}", "{", "]", ",", ":", "\"", " ", "\n",
     ];
-
-    // In memory where the system has such a place: a hundred thousand files would otherwise wait for the disk.
-    private readonly DirectoryInfo _folder = Directory.Exists("/dev/shm")
-        ? Directory.CreateDirectory(Path.Combine("/dev/shm", $"toolkit-fuzz-{Guid.NewGuid():N}"))
-        : Directory.CreateTempSubdirectory("fuzz");
-
-    public void Dispose() => _folder.Delete(recursive: true);
 
     [Theory]
     [InlineData(1)]
@@ -32,33 +26,12 @@ public sealed class SafeTensorsFuzzTests : IDisposable
     {
         var random = new Random(seed);
         var original = seed == 1 ? WithAllTypes() : seed == 2 ? Files.Of("""{"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}""", 16) : Few();
-        var path = Path.Combine(_folder.FullName, "model.safetensors");
-        var (read, refused) = (0, 0);
-        for (var i = 0; i < MutationsOfEach; i++)
+        var path = PathOf("model.safetensors");
+        Fuzz(path, MutationsOfEach, MostBytesPerFile, () => Mutated(original, random), _ =>
         {
-            var bytes = Mutated(original, random);
-            File.WriteAllBytes(path, bytes);
-            try
-            {
-                using var scope = NewDisposeScope();
-                using var file = SafeTensorsFile.Open(path);
-                ReadAll(file);
-                read++;
-            }
-            catch (CheckpointException problem)
-            {
-                Assert.StartsWith(path, problem.Message);
-                Assert.InRange(problem.Message.Length, 1, 2000);
-                refused++;
-            }
-            catch (Exception other)
-            {
-                Assert.Fail($"mutation {i} of seed {seed}: {other}\n{Convert.ToHexString(bytes)}");
-            }
-        }
-
-        // Both ends are reached, or the mutations are too mild or too wild to find anything.
-        Assert.True(read > MutationsOfEach / 100 && refused > MutationsOfEach / 3, $"{read} read, {refused} refused");
+            using var file = SafeTensorsFile.Open(path);
+            ReadAll(file);
+        });
     }
 
     private static void ReadAll(SafeTensorsFile file)
@@ -160,7 +133,7 @@ public sealed class SafeTensorsFuzzTests : IDisposable
     private byte[] WithAllTypes()
     {
         using var scope = NewDisposeScope();
-        var path = Path.Combine(_folder.FullName, "all.safetensors");
+        var path = PathOf("all.safetensors");
         SafeTensorsFile.Save(path, Files.Types.ToDictionary(type => type.ToString(), type => Files.Values(type, [2, 3], 1)));
         return File.ReadAllBytes(path);
     }

@@ -45,6 +45,14 @@ public sealed class TerminalHostTests
     }
 
     [Fact]
+    public void LinesOfALogAreAsLongAsTheyAre()
+    {
+        Host(interactive: false).Display(MimeBundle.Text(new string('x', 300)), "a", update: false);
+
+        Assert.Equal([new string('x', 300)], Lines());
+    }
+
+    [Fact]
     public void TextStreamsAsItIs()
     {
         var host = Host(interactive: false);

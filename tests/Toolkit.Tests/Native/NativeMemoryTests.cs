@@ -12,14 +12,21 @@ public sealed class NativeMemoryTests
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "glibc tells; elsewhere the process's private memory is a coarse stand-in");
         var count = bytes > 1 << 20 ? 1 : 1000;
-        var before = NativeMemory.AllocatedBytes();
-        var tensors = Enumerable.Range(0, count).Select(_ => torch.zeros(bytes / 4)).ToArray();
-        var held = NativeMemory.AllocatedBytes() - before;
-        Array.ForEach(tensors, tensor => tensor.Dispose());
-        var after = NativeMemory.AllocatedBytes() - before;
-
         var total = (long)bytes * count;
-        Assert.InRange(held, total * 0.9, total * 2.5);
-        Assert.InRange(after, -total, total * 0.5);
+
+        // The whole process is counted, so what a neighbour frees or takes meanwhile counts too: one quiet moment is enough.
+        var seen = new List<(long Held, long After)>();
+        for (var i = 0; i < 10 && !seen.Exists(IsRight); i++)
+        {
+            var before = NativeMemory.AllocatedBytes();
+            var tensors = Enumerable.Range(0, count).Select(_ => torch.zeros(bytes / 4)).ToArray();
+            var held = NativeMemory.AllocatedBytes() - before;
+            Array.ForEach(tensors, tensor => tensor.Dispose());
+            seen.Add((held, NativeMemory.AllocatedBytes() - before));
+        }
+
+        Assert.Contains(seen, IsRight);
+
+        bool IsRight((long Held, long After) one) => one.Held >= total * 0.9 && one.Held <= total * 2.5 && one.After >= -total && one.After <= total * 0.5;
     }
 }

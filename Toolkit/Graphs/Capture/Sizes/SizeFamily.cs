@@ -49,7 +49,7 @@ internal sealed class SizeFamily
         var places = PlacesOf(arguments, dimensions);
         if (places is null || !recipe.IsRepeatable || !recipe.Changed.All(tensor => CanBePutBack(recipe, tensor)))
         {
-            whyNot = places is null ? "dimensions of size 0 and 1, and of tensors that do not lie row after row, are what they are" : "the call leaves something behind";
+            whyNot = places is null ? $"{string.Join(" or ", dimensions)} is missing, or of size 0 or 1, or the tensor is not contiguous" : "the call leaves something behind";
             return null;
         }
 

@@ -75,7 +75,7 @@ internal sealed class Walker : CaptureObserver
         var isKept = self is null ? type.Namespace?.StartsWith("System", StringComparison.Ordinal) != true : self is not (ValueType or Delegate or string) && !_call.Created.Contains(self);
         if (isKept && Array.Find(arguments, IsOfCall) is { } known)
         {
-            _call.Stop($"a {known.GetType().Name} of the call is given to {type.Name}.{method.Name}");
+            _call.Stop($"{Template.Article(known.GetType().Name)} of the call is given to {type.Name}.{method.Name}");
         }
     }
 

@@ -25,7 +25,7 @@ internal static class Preparation
         }
 
         var (folded, constants) = Fold(_decomposition.Value.Run(graph));
-        return (Passes.Fusion.Apply(folded, fewRows: isSizeless ? 1 : Passes.Fusion.FewRows), constants);
+        return (Fusion.Apply(folded, fewRows: isSizeless ? 1 : Fusion.FewRows), constants);
     }
 
     private static (Graph Graph, Tensor[] Constants) Fold(Graph graph)

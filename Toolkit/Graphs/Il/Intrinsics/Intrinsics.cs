@@ -16,6 +16,12 @@ internal static class Intrinsics
             return false;
         }
 
+        if (type == typeof(Interpreter) && method.Name == $"get_{nameof(Interpreter.IsInterpreting)}")
+        {
+            result = StackValue.Of(true);
+            return true;
+        }
+
         if (typeof(Delegate).IsAssignableFrom(type))
         {
             return method.Name == "Invoke" && DelegateCall(interpreter, method, arguments, out result);

@@ -8,7 +8,7 @@ using DecoderConfig = Toolkit.Models.DecoderConfig;
 namespace Toolkit.Tests.Checkpoints;
 
 /// <summary>Whatever is in a GGUF file, opening it gives tensors that can be read, or a clear exception; so does making a model of it.</summary>
-public sealed class GgufFuzzTests : IDisposable
+public sealed class GgufFuzzTests : FileFuzzTests
 {
     private const int MutationsOfEach = 34_000;
     private const long MostBytesPerFile = 4 << 20;
@@ -20,12 +20,6 @@ public sealed class GgufFuzzTests : IDisposable
         .. new[] { "llama", "gpt2", "general.alignment", "token_embd.weight", "blk.0.attn_q.weight", "\0", "\u00FF" }.Select(Encoding.UTF8.GetBytes),
     ];
 
-    private readonly DirectoryInfo _folder = Directory.Exists("/dev/shm")
-        ? Directory.CreateDirectory(Path.Combine("/dev/shm", $"toolkit-fuzz-{Guid.NewGuid():N}"))
-        : Directory.CreateTempSubdirectory("fuzz");
-
-    public void Dispose() => _folder.Delete(recursive: true);
-
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -34,45 +28,21 @@ public sealed class GgufFuzzTests : IDisposable
     {
         var random = new Random(seed);
         var original = seed == 1 ? Small() : seed == 2 ? Model("llama") : Model("gpt2");
-        var path = Path.Combine(_folder.FullName, "fuzzed.gguf");
-        var (read, refused, most) = (0, 0, 0L);
-        for (var i = 0; i < MutationsOfEach; i++)
+        var path = PathOf("fuzzed.gguf");
+        Fuzz(path, MutationsOfEach, MostBytesPerFile, () => Mutated(original, random), Read, 0.25, problem => seed > 1 && problem is NotSupportedException or InvalidDataException);
+
+        void Read(byte[] bytes)
         {
-            var bytes = Mutated(original, random);
-            File.WriteAllBytes(path, bytes);
-            var before = GC.GetAllocatedBytesForCurrentThread();
-            try
+            if (seed == 1)
             {
-                using var scope = NewDisposeScope();
-                if (seed == 1)
-                {
-                    ReadAll(path, bytes.Length);
-                }
-                else
-                {
-                    using var model = Decoder.Load(path);
-                    _ = model.ParameterCount;
-                }
-
-                read++;
+                ReadAll(path, bytes.Length);
             }
-            catch (Exception problem) when (problem is CheckpointException || (seed > 1 && problem is NotSupportedException or InvalidDataException))
+            else
             {
-                Assert.Contains(path, problem.Message);
-                Assert.InRange(problem.Message.Length, 1, 4000);
-                refused++;
+                using var model = Decoder.Load(path);
+                _ = model.ParameterCount;
             }
-            catch (Exception other)
-            {
-                Assert.Fail($"mutation {i} of seed {seed}: {other}\n{Convert.ToHexString(bytes)}");
-            }
-
-            most = Math.Max(most, GC.GetAllocatedBytesForCurrentThread() - before);
         }
-
-        TestContext.Current.TestOutputHelper?.WriteLine($"{read} read, {refused} refused, at most {most} bytes allocated for a file of {original.Length}");
-        Assert.True(most < MostBytesPerFile, $"{most} bytes were allocated for one file");
-        Assert.True(read > MutationsOfEach / 100 && refused > MutationsOfEach / 4, $"{read} read, {refused} refused");
     }
 
     private static void ReadAll(string path, int length)
@@ -152,7 +122,7 @@ public sealed class GgufFuzzTests : IDisposable
     private byte[] Small()
     {
         using var scope = NewDisposeScope();
-        var path = Path.Combine(_folder.FullName, "small.gguf");
+        var path = PathOf("small.gguf");
         var metadata = new GgufMetadata(
         [
             new("general.architecture", "llama"), new("general.alignment", 32u), new("a", 1L), new("b", new[] { 1.5f, 2 }), new("c", new Array[] { new[] { 1 }, new[] { "x" } }),
@@ -165,7 +135,7 @@ public sealed class GgufFuzzTests : IDisposable
 
     private byte[] Model(string family)
     {
-        var path = Path.Combine(_folder.FullName, "model.gguf");
+        var path = PathOf("model.gguf");
         var config = family == "gpt2"
             ? DecoderConfig.FromJson(new() { ["model_type"] = "gpt2", ["n_embd"] = 8, ["n_head"] = 2, ["n_layer"] = 1, ["n_positions"] = 4, ["vocab_size"] = 6, ["bos_token_id"] = 1, ["eos_token_id"] = 2 })
             : DecoderConfig.Llama(1, 8, 2, 1, 6, feedForwardWidth: 8, maxPositions: 4);

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Tests.Checkpoints;
 
 /// <summary>Whatever is in a file of torch.save, opening it gives tensors that can be read, or a <see cref="CheckpointException"/>; nothing is executed.</summary>
-public sealed class TorchFileFuzzTests : IDisposable
+public sealed class TorchFileFuzzTests : FileFuzzTests
 {
     private const int MutationsOfEach = 40_000;
     private const long MostBytesPerFile = 1 << 20;
@@ -17,12 +17,6 @@ public sealed class TorchFileFuzzTests : IDisposable
         .. new[] { "cposix\nsystem\n", "cbuiltins\neval\n", "ctorch\nFloatStorage\n", "ctorch._utils\n_rebuild_tensor_v2\n", "ccollections\nOrderedDict\n" }.Select(Encoding.ASCII.GetBytes),
         [0xFF, 0xFF, 0xFF, 0xFF], [0, 0, 0, 0x80], [0x8A, 8, 0, 0, 0, 0, 0, 0, 0, 0x40], [(byte)'X', 0xFF, 0xFF, 0xFF, 0x7F], [(byte)'r', 0xFF, 0xFF, 0xFF, 0xFF],
     ];
-
-    private readonly DirectoryInfo _folder = Directory.Exists("/dev/shm")
-        ? Directory.CreateDirectory(Path.Combine("/dev/shm", $"toolkit-fuzz-{Guid.NewGuid():N}"))
-        : Directory.CreateTempSubdirectory("fuzz");
-
-    public void Dispose() => _folder.Delete(recursive: true);
 
     [Theory]
     [InlineData(1)]
@@ -39,44 +33,18 @@ public sealed class TorchFileFuzzTests : IDisposable
         }
 
         var pickle = original.AsSpan().IndexOf("data.pkl"u8) + "data.pkl".Length;
-        var path = Path.Combine(_folder.FullName, "pytorch_model.bin");
-        var (read, refused, most) = (0, 0, 0L);
-        for (var i = 0; i < MutationsOfEach; i++)
+        var path = PathOf("pytorch_model.bin");
+        Fuzz(path, MutationsOfEach, MostBytesPerFile, () => Mutated(original, pickle, random), bytes =>
         {
-            var bytes = Mutated(original, pickle, random);
-            File.WriteAllBytes(path, bytes);
-            var before = GC.GetAllocatedBytesForCurrentThread();
-            try
+            using var file = Checkpoint.Open(path);
+            foreach (var name in file.Names)
             {
-                using var scope = NewDisposeScope();
-                using var file = Checkpoint.Open(path);
-                foreach (var name in file.Names)
-                {
-                    var tensor = file.Load(name);
-                    Assert.Equal(file.Entry(name).Shape, tensor.shape);
-                    Assert.InRange(tensor.numel() * tensor.ElementSize, 0, bytes.Length);
-                    _ = Files.Bytes(tensor);
-                }
-
-                read++;
+                var tensor = file.Load(name);
+                Assert.Equal(file.Entry(name).Shape, tensor.shape);
+                Assert.InRange(tensor.numel() * tensor.ElementSize, 0, bytes.Length);
+                _ = Files.Bytes(tensor);
             }
-            catch (CheckpointException problem)
-            {
-                Assert.StartsWith(path, problem.Message);
-                Assert.InRange(problem.Message.Length, 1, 2000);
-                refused++;
-            }
-            catch (Exception other)
-            {
-                Assert.Fail($"mutation {i} of seed {seed}: {other}\n{Convert.ToHexString(bytes)}");
-            }
-
-            most = Math.Max(most, GC.GetAllocatedBytesForCurrentThread() - before);
-        }
-
-        TestContext.Current.TestOutputHelper?.WriteLine($"{read} read, {refused} refused, at most {most} bytes allocated for a file of {original.Length}");
-        Assert.True(most < MostBytesPerFile, $"{most} bytes were allocated for one file");
-        Assert.True(read > MutationsOfEach / 100 && refused > MutationsOfEach / 3, $"{read} read, {refused} refused");
+        });
     }
 
     [Theory]
@@ -87,7 +55,7 @@ public sealed class TorchFileFuzzTests : IDisposable
     [InlineData("Nq\0", "h\0")]
     public void LongPicklesTakeNoLongTime(string first, string second)
     {
-        var path = Path.Combine(_folder.FullName, "pytorch_model.bin");
+        var path = PathOf("pytorch_model.bin");
         var pickle = string.Concat(Enumerable.Repeat(first, 500_000)) + string.Concat(Enumerable.Repeat(second, 499_999)) + ".";
         File.WriteAllBytes(path, TorchArchive.Zip([("archive/data.pkl", [0x80, 2, .. Encoding.Latin1.GetBytes(pickle)])]));
         var watch = System.Diagnostics.Stopwatch.StartNew();

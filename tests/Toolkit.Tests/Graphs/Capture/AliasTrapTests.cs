@@ -5,11 +5,8 @@ using static TorchSharp.torch;
 namespace Toolkit.Tests.Graphs.Capture;
 
 /// <summary>What shares memory in the program shares it when it is compiled; what does not, does not.</summary>
-public sealed class AliasTrapTests : IDisposable
+public sealed class AliasTrapTests : InferenceTests
 {
-    private readonly DisposeScope _scope = NewDisposeScope();
-    private readonly IDisposable _still = no_grad();
-
     /// <summary>Results as the function makes them; after the call the first is changed in place.</summary>
     private static readonly Dictionary<string, Func<Tensor, Tensor, (Tensor, Tensor)>> _functions = new()
     {
@@ -40,12 +37,6 @@ public sealed class AliasTrapTests : IDisposable
     };
 
     public static TheoryData<string> Names => [.. _functions.Keys];
-
-    public void Dispose()
-    {
-        _still.Dispose();
-        _scope.Dispose();
-    }
 
     [Theory]
     [MemberData(nameof(Names))]

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Tests.Graphs.Capture;
 
 /// <summary>What capture cannot go past: the result is still the module's own, the report says where and what to write instead, and where the whole graph was asked for it is an error.</summary>
-public sealed class BreakTests : IDisposable
+public sealed class BreakTests : InferenceTests
 {
     private static readonly Random _random = new(3);
     private static readonly List<Tensor> _kept = [];
@@ -64,18 +64,9 @@ public sealed class BreakTests : IDisposable
         }, ""),
     };
 
-    private readonly DisposeScope _scope = NewDisposeScope();
-    private readonly IDisposable _still = no_grad();
-
     public static TheoryData<string> Names => [.. _forwards.Keys];
 
     public static Tensor Doubled(Tensor x) => x * 2;
-
-    public void Dispose()
-    {
-        _still.Dispose();
-        _scope.Dispose();
-    }
 
     [Theory]
     [MemberData(nameof(Names))]

@@ -7,17 +7,8 @@ namespace Toolkit.Tests.Graphs.Capture;
 
 /// <summary>Lists that a forward writes down as the language has it, and reaches into.</summary>
 [Collection(nameof(SharedGeneratorTests))]
-public sealed class CollectionTests : IDisposable
+public sealed class CollectionTests : InferenceTests
 {
-    private readonly DisposeScope _scope = NewDisposeScope();
-    private readonly IDisposable _still = no_grad();
-
-    public void Dispose()
-    {
-        _still.Dispose();
-        _scope.Dispose();
-    }
-
     [Fact]
     public void ListsAreWrittenAsExpressions()
     {

@@ -9,7 +9,7 @@ namespace Toolkit.Tests.Graphs.Capture;
 
 /// <summary>Programs that do something with a size: whatever it is, each size gives what the program gives.</summary>
 [Collection(nameof(SharedGeneratorTests))]
-public sealed class DynamicProgramTests : IDisposable
+public sealed class DynamicProgramTests : InferenceTests
 {
     private static readonly long[] _table = [5, 3, 8, 1, 9, 2, 7, 4, 6, 0, 11, 13, 12, 10, 15, 14, 19, 18, 17, 16, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40];
 
@@ -68,16 +68,7 @@ public sealed class DynamicProgramTests : IDisposable
         ["longer than allowed"] = (x => x.shape[1] > 12 ? throw new ArgumentException($"{x.shape[1]} positions, at most 12") : x * 2, true),
     };
 
-    private readonly DisposeScope _scope = NewDisposeScope();
-    private readonly IDisposable _still = no_grad();
-
     public static TheoryData<string> Names => [.. _programs.Keys];
-
-    public void Dispose()
-    {
-        _still.Dispose();
-        _scope.Dispose();
-    }
 
     [Theory]
     [MemberData(nameof(Names))]

@@ -5,17 +5,8 @@ using static TorchSharp.torch;
 namespace Toolkit.Tests.Graphs.Capture;
 
 /// <summary>Dimensions that are marked dynamic may have any number of sizes.</summary>
-public sealed class DynamicSizeTests : IDisposable
+public sealed class DynamicSizeTests : InferenceTests
 {
-    private readonly DisposeScope _scope = NewDisposeScope();
-    private readonly IDisposable _still = no_grad();
-
-    public void Dispose()
-    {
-        _still.Dispose();
-        _scope.Dispose();
-    }
-
     [Fact]
     public void SizesDoNotCountTowardsTheLimitAndTheOldestGo()
     {

@@ -8,17 +8,8 @@ namespace Toolkit.Tests.Graphs.Capture;
 
 /// <summary>Programs as people write them, whose random numbers, lists, handles and results are easily captured wrong.</summary>
 [Collection(nameof(SharedGeneratorTests))]
-public sealed class ProgramTrapTests : IDisposable
+public sealed class ProgramTrapTests : InferenceTests
 {
-    private readonly DisposeScope _scope = NewDisposeScope();
-    private readonly IDisposable _still = no_grad();
-
-    public void Dispose()
-    {
-        _still.Dispose();
-        _scope.Dispose();
-    }
-
     [Fact]
     public void ListsAreWrittenAsLiterals() => Whole(x =>
     {

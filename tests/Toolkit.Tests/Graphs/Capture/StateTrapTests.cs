@@ -7,17 +7,8 @@ namespace Toolkit.Tests.Graphs.Capture;
 
 /// <summary>What lives outside of a call: parameters, modes, fields, collections. A compiled module sees every change.</summary>
 [Collection(nameof(SharedGeneratorTests))]
-public sealed class StateTrapTests : IDisposable
+public sealed class StateTrapTests : InferenceTests
 {
-    private readonly DisposeScope _scope = NewDisposeScope();
-    private readonly IDisposable _still = no_grad();
-
-    public void Dispose()
-    {
-        _still.Dispose();
-        _scope.Dispose();
-    }
-
     [Fact]
     public void ParametersAreThoseOfTheCall()
     {

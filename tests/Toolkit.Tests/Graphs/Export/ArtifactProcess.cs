@@ -41,7 +41,7 @@ internal static class ArtifactProcess
             return;
         }
 
-        LibTorchLoading.Load();
+        Toolkit.Native.LibTorch.Load();
         var parts = asked.Split('|');
         using (torch.NewDisposeScope())
         using (var artifact = Compiled.Load(parts[0]))

@@ -1,4 +1,5 @@
 using Toolkit.Graphs;
+using Toolkit.Graphs.Cpu;
 using Toolkit.Graphs.Passes;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,6 +1,4 @@
-using Toolkit.Graphs.Cpu;
-
-namespace Toolkit.Graphs.Passes;
+namespace Toolkit.Graphs.Cpu;
 
 /// <summary>
 /// Puts operations that one loop over memory can do into one node each (<see cref="Operators.Fused"/>): chains of pointwise operations, reductions over the last dimensions with what
