@@ -99,7 +99,8 @@ internal static class OnnxCases
                 x.index_copy(0, tensor(new long[] { 2, 0 }), x[..2]), x.index_fill(0, tensor(new long[] { 2, 0 }), 1.5), x.gather(1, i), x.index_select(1, tensor(new long[] { 1, 3 })),
                 x.take(tensor(new long[] { 1, 3 })), x.take_along_dim(i, 1),
             ];
-        }),
+        }
+        ),
         ["index"] = (() => randn(3, 4, 5), x =>
         {
             var i = TensorIndex.Tensor(tensor(new long[] { 2, 0 }));
@@ -116,7 +117,8 @@ internal static class OnnxCases
                 x[i], x[TensorIndex.Colon, i], x[i, i], x[TensorIndex.Colon, i, TensorIndex.Tensor(tensor(new long[] { 1, 2 }))], x[i, TensorIndex.Colon, i], y, z, w, v,
                 x[TensorIndex.Ellipsis, 1], x[i, TensorIndex.Slice(1, 3)],
             ];
-        }),
+        }
+        ),
         ["masks"] = (() => randn(3, 4), x =>
         {
             var y = x.clone();
@@ -125,7 +127,8 @@ internal static class OnnxCases
             [
                 where(x.gt(0), x, -x), x.masked_fill(x.gt(0), 1.0), x.clamp(-0.5, 0.5), x.clamp_min(0), x.clamp(x - 1, x + 1), x.maximum(-x), x.fmax(-x), x.fmin(-x), y,
             ];
-        }),
+        }
+        ),
         ["views"] = (() => randn(2, 3, 6), x =>
         [
             x.diagonal(0, 1, 2), x.unfold(2, 3, 2), x.swapaxes(0, 1), x.unflatten(2, 2, 3), x.squeeze(), x.mT, x.movedim([0, 1], [1, 2]), x.tile([2, 1, 1]), x.repeat_interleave(2, 1),
@@ -195,7 +198,8 @@ internal static class OnnxCases
                 poisson_nll_loss(x, p), hinge_embedding_loss(x, p.round() * 2 - 1, 1.0), soft_margin_loss(x, p.round() * 2 - 1), margin_ranking_loss(x, p, p.round() * 2 - 1),
                 triplet_margin_loss(x, p, x + 1), cosine_embedding_loss(x, p, t.sign()), multilabel_soft_margin_loss(x, p.round()),
             ];
-        }),
+        }
+        ),
         ["factories"] = (() => randn(2, 3), x =>
         [
             x + zeros_like(x), x + x.new_ones(3), x + full(3, 2.0), x * linspace(0, 1, 3), x + eye(2, 3), x + logspace(0, 1, 3), x + hann_window(3), arange(3) + x,
