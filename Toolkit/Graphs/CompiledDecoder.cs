@@ -8,7 +8,8 @@ namespace Toolkit.Graphs;
 
 /// <summary>
 /// A model whose decode step (one more token of each sequence) is compiled: position and state are data, so one graph serves every position of a span, and spans grow by four. It shares the model's
-/// weights and sees their changes. What has no such graph (positions whose angles depend on the length, routing that reads values) is decoded as the model does it.
+/// weights and sees their changes. A mixture of experts is called by the graph where it sends tokens to experts. What has no such graph (positions whose angles depend on the length) is decoded as the
+/// model does it.
 /// </summary>
 /// <example>
 /// <code>

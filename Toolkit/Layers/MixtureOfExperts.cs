@@ -48,18 +48,29 @@ public sealed class MixtureOfExperts : FeedForward
         var probabilities = Router.forward(tokens).to(ScalarType.Float32).softmax(-1);
         var (weights, chosen) = probabilities.topk(_active, -1); // (N, k)
         weights = weights.div(weights.sum([-1L], keepdim: true)).to(x.dtype);
+        var result = is_grad_enabled() ? Routed(tokens, weights, chosen) : Routed(this, tokens, weights, chosen);
+        return result.view(x.shape);
+    }
+
+    /// <summary>A graph ends where values are read; this it calls instead, where no gradients have to flow through.</summary>
+    [Ops.GraphOperator("toolkit::experts")]
+    private static Tensor Routed(MixtureOfExperts experts, Tensor tokens, Tensor weights, Tensor chosen) => experts.Routed(tokens, weights, chosen);
+
+    /// <summary>Every token (N, width) through the experts chosen for it (N, k), with their weights (N, k).</summary>
+    private Tensor Routed(Tensor tokens, Tensor weights, Tensor chosen)
+    {
         var flat = weights.reshape(-1);
         var picks = chosen.to(CPU).contiguous().data<long>().ToArray();
         var result = zeros_like(tokens);
         foreach (var picked in Enumerable.Range(0, picks.Length).GroupBy(pick => picks[pick]).OrderBy(group => group.Key))
         {
             var slots = picked.Select(pick => (long)pick).ToArray();
-            var rows = tensor(slots.Select(slot => slot / _active).ToArray()).to(x.device);
-            var weight = flat.index_select(0, tensor(slots).to(x.device)).unsqueeze(-1);
+            var rows = tensor(slots.Select(slot => slot / _active).ToArray()).to(tokens.device);
+            var weight = flat.index_select(0, tensor(slots).to(tokens.device)).unsqueeze(-1);
             var output = Experts[(int)picked.Key].forward(tokens.index_select(0, rows)).mul(weight);
             result = result.index_add(0, rows, output, Ops.Scalars.One);
         }
 
-        return result.view(x.shape);
+        return result;
     }
 }

@@ -26,7 +26,7 @@ internal sealed partial class CallCache
         lock (_lock)
         {
             RequireWhole();
-            var choice = ArtifactChoice.Of(_module, _graphs)[^1];
+            var choice = ArtifactChoice.Of(_module, _graphs, isForOnnx: true)[^1];
             var inputs = choice.Captured.Inputs;
             var fresh = new List<Tensor>();
             try

@@ -43,6 +43,12 @@ internal abstract class Contents
             return (Contents)Activator.CreateInstance(typeof(EmptyDictionaryContents<,>).MakeGenericType(type.GetGenericArguments()), collection)!;
         }
 
+        // TorchSharp's ordered dictionaries can be gone through by pairs alone.
+        if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(TorchSharp.Utils.OrderedDict<,>))
+        {
+            return (Contents)Activator.CreateInstance(typeof(PairContents<,>).MakeGenericType(type.GetGenericArguments()), collection)!;
+        }
+
         return collection is IDictionary dictionary ? new DictionaryContents(dictionary) : new SequenceContents(sequence);
     }
 
@@ -143,6 +149,30 @@ internal sealed class DictionaryContents : Contents
         {
             yield return (entry.Key, entry.Value);
         }
+    }
+}
+
+/// <summary>Of pairs in order.</summary>
+internal sealed class PairContents<TKey, TValue>(IEnumerable<(TKey Key, TValue Value)> pairs) : Contents
+{
+    private readonly (TKey Key, TValue Value)[] _pairs = [.. pairs];
+
+    public override int Count => _pairs.Length;
+
+    public override IEnumerable<object?> Elements => _pairs.SelectMany(pair => new object?[] { pair.Key, pair.Value });
+
+    public override bool Holds()
+    {
+        var i = 0;
+        foreach (var (key, value) in pairs)
+        {
+            if (i == _pairs.Length || !IsSame(key, _pairs[i].Key) || !IsSame(value, _pairs[i++].Value))
+            {
+                return false;
+            }
+        }
+
+        return i == _pairs.Length;
     }
 }
 

@@ -62,6 +62,11 @@ internal sealed partial class Tracer
             Numbers.Return(method, self, result);
         }
 
+        if (self is null && result is nn.Module && method is MethodInfo { IsStatic: true, Module.Assembly: var assembly } && assembly == TorchSharpApi.Assembly)
+        {
+            Created(result);
+        }
+
         _call?.Note(method, self, result);
         _isDone = true;
         if (self is nn.Module module && method is MethodInfo { IsSpecialName: true } getter && arguments.Length == 0 && _outer.Contains(module)
@@ -131,19 +136,37 @@ internal sealed partial class Tracer
         }
         else if (method is MethodInfo { IsStatic: true } factory && typeof(nn.Module).IsAssignableFrom(factory.ReturnType) && arguments.All(argument => argument is not nn.Module))
         {
-            End($"a {name} is made", "make modules in the constructor");
+            Make(name, () => Il.NativeCall.Run(method, null, arguments, isVirtual: false));
         }
-        else if (typeof(nn.Module).IsAssignableFrom(type) && method.IsConstructor)
+        else if (typeof(nn.Module).IsAssignableFrom(type) && method is ConstructorInfo constructor)
         {
-            End($"a {type.Name} is made", "make modules in the constructor");
+            // A constructor that is called on an object is that of the base of a module of the program.
+            Make(type.Name, () => self is null ? Il.NativeCall.Construct(constructor, arguments) : null);
         }
-        else if (TorchSharpApi.IsModule(type) && name is "register_module" or "train" or "eval" or "load" or "save")
+        else if (TorchSharpApi.IsModule(type) && name is "register_module" or "train" or "eval" or "load" or "save" && !(self is nn.Module && _created.Contains(self) && name is "train" or "eval"))
         {
             End($"{type.Name}.{name}", "call it outside of forward");
         }
         else if (self is Tensor tensor && name == "Dispose")
         {
             _ = _tensors.Find(tensor);
+        }
+    }
+
+    /// <summary>A module that is made in the call: one without tensors is as good as a function, one with weights has new ones in each call.</summary>
+    private void Make(string name, Func<object?> make)
+    {
+        using var scope = NewDisposeScope();
+        var generator = get_rng_state();
+        using var made = make() as nn.Module;
+        set_rng_state(generator);
+        if (made is null)
+        {
+            End($"a {name} is made", "make modules in the constructor");
+        }
+        else if (made.state_dict().Count > 0 || made.parameters().Any())
+        {
+            End($"a {name} is made, which has new weights in each call", "make modules with weights in the constructor");
         }
     }
 

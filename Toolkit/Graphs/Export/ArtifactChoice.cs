@@ -44,8 +44,11 @@ internal sealed class ArtifactChoice
     public IReadOnlyList<ArtifactManifest.ArgumentPart> Arguments { get; }
 
     /// <summary>Those that stand for the module as it is now.</summary>
+    /// <param name="module">The module.</param>
+    /// <param name="captured">Its captured calls.</param>
+    /// <param name="isForOnnx">Whether they are for an ONNX model, whose exporter says itself which operators it lacks.</param>
     /// <exception cref="CompiledArtifactException">There is none, or one cannot be saved.</exception>
-    public static IReadOnlyList<ArtifactChoice> Of(nn.Module module, IReadOnlyList<Specialization> captured)
+    public static IReadOnlyList<ArtifactChoice> Of(nn.Module module, IReadOnlyList<Specialization> captured, bool isForOnnx = false)
     {
         if (captured.Count == 0)
         {
@@ -77,7 +80,7 @@ internal sealed class ArtifactChoice
             }
         }
 
-        choices.ForEach(choice => choice.RequireSavable(choices));
+        choices.ForEach(choice => choice.RequireSavable(choices, isForOnnx));
         return choices;
     }
 
@@ -90,11 +93,11 @@ internal sealed class ArtifactChoice
         && Arguments.Zip(other.Arguments).All(pair => pair.First.DType == pair.Second.DType && pair.First.Shape.SequenceEqual(pair.Second.Shape) && pair.First.Device == pair.Second.Device
             && pair.First.SameAs == pair.Second.SameAs);
 
-    private void RequireSavable(IReadOnlyList<ArtifactChoice> all)
+    private void RequireSavable(IReadOnlyList<ArtifactChoice> all, bool isForOnnx)
     {
         string[] opaque = [.. Captured.Graph.Nodes.Where(node => !ReferenceEquals(Operators.Find(node.Operator.Name), node.Operator)).GroupBy(node => node.Operator.Name)
             .Select(group => group.First().Origin is var origin && origin == Origin.None ? group.Key : $"{group.Key} ({origin})")];
-        if (opaque.Length > 0)
+        if (opaque.Length > 0 && !isForOnnx)
         {
             throw new CompiledArtifactException($"calls that no operator stands for cannot be saved: {string.Join(", ", opaque)}");
         }

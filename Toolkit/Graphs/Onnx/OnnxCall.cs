@@ -54,6 +54,33 @@ internal sealed class OnnxCall(OnnxEmitter emitter, Node node, Func<Value, strin
     /// <summary>A number in the type of the output.</summary>
     public string Number(double value) => emitter.Number(value, Type.DType);
 
+    /// <summary>The first tensor in the type of the output.</summary>
+    public string Self => As(node.Operator.Parameters[0].Name, Type.DType);
+
+    /// <summary>a + b.</summary>
+    public string Plus(string a, string b) => Add("Add", [a, b]);
+
+    /// <summary>a - b.</summary>
+    public string Minus(string a, string b) => Add("Sub", [a, b]);
+
+    /// <summary>a · b.</summary>
+    public string Times(string a, string b) => Add("Mul", [a, b]);
+
+    /// <summary>a / b.</summary>
+    public string Over(string a, string b) => Add("Div", [a, b]);
+
+    /// <summary>One or the other at each place.</summary>
+    public string Where(string condition, string yes, string no) => Add("Where", [condition, yes, no]);
+
+    /// <summary>A tensor of fixed values.</summary>
+    public string Constant(Tensor values) => emitter.Initializer("constant", values);
+
+    /// <summary>Reduced over some dimensions.</summary>
+    public string Reduce(string op, string name, IEnumerable<long> axes, bool keep) => Add(op, [name, Ints([.. axes])], ("keepdims", keep));
+
+    /// <summary>Side by side.</summary>
+    public string Join(long dim, params IEnumerable<string> parts) => Add("Concat", parts, ("axis", dim));
+
     /// <summary>In another shape.</summary>
     public string Reshape(string name, Shape shape) => Add("Reshape", [name, Ints(shape.ToArray())], ("allowzero", 1));
 

@@ -55,7 +55,10 @@ internal sealed class OnnxEmitter(GraphProto graph)
     public string[] Add(string op, IEnumerable<string> inputs, int outputs, params (string Name, object Value)[] attributes)
     {
         var node = new NodeProto { OpType = op, Name = FormattableString.Invariant($"{(Origin.Module == "" ? "" : Origin.Module + "/")}{op}_{graph.Node.Count}"), DocString = Origin.ToString() };
-        node.Input.Add(inputs);
+
+        // An input that is left out is named only where another follows: ONNX Runtime crashes on some of the others.
+        var given = inputs.ToArray();
+        node.Input.Add(given.Take(Array.FindLastIndex(given, input => input != "") + 1));
         for (var i = 0; i < outputs; i++)
         {
             node.Output.Add(Unique(FormattableString.Invariant($"%{_next++}")));

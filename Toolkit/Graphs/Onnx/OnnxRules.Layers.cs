@@ -17,8 +17,34 @@ internal static partial class OnnxRules
         One("addmm", c => TypePromotion.IsFloating(c.Type.DType)
             ? c.Add("Gemm", [c["mat1"], c["mat2"], c["self"]], ("alpha", c.Call.Number("alpha")), ("beta", c.Call.Number("beta")))
             : throw c.Unfit("integers are not written"));
+        One("addmv", c => Weighted(c, c.Add("MatMul", [c["mat"], c["vec"]])));
+        One("addbmm", c => Weighted(c, c.Reduce("ReduceSum", c.Add("MatMul", [c["batch1"], c["batch2"]]), [0], false)));
+        One("addr", c => Weighted(c, c.Times(c.Reshape(c["vec1"], [c.Shape[0], 1]), c.Reshape(c["vec2"], [1, c.Shape[1]]))));
+        One("_linalg_det", c => c.Add("Det", [c["A"]]));
+        One("_trilinear", c =>
+        {
+            string Wide(string name) => c.Call.Integers("expand" + name[1..]) is { Length: > 0 } dims ? c.Add("Unsqueeze", [c[name], c.Ints([.. dims])]) : c[name];
+            var product = c.Times(c.Times(Wide("i1"), Wide("i2")), Wide("i3"));
+            return c.Call.Integers("sumdim") is { Length: > 0 } sum ? c.Reduce("ReduceSum", product, [.. sum], false) : product;
+        });
+        One("_cdist_forward", Distances);
         One("linear", Linear);
         One("einsum", c => c.Add("Einsum", c.List("tensors"), ("equation", c.Call.Text("equation")!.Replace(" ", "", StringComparison.Ordinal))));
+    }
+
+    /// <summary>β·self + α·product.</summary>
+    private static string Weighted(OnnxCall c, string product)
+    {
+        product = c.Call.Number("alpha") == 1 ? product : c.Times(product, c.Number(c.Call.Number("alpha")));
+        return c.Call.Number("beta") == 0 ? product : c.Plus(c.Call.Number("beta") == 1 ? c["self"] : c.Times(c["self"], c.Number(c.Call.Number("beta"))), product);
+    }
+
+    /// <summary>From each row of the one to each of the other.</summary>
+    private static string Distances(OnnxCall c)
+    {
+        var order = c.Call.Number("p");
+        var difference = c.Minus(c.Add("Unsqueeze", [c["x1"], c.Ints(-2)]), c.Add("Unsqueeze", [c["x2"], c.Ints(-3)]));
+        return Norm(c, difference, order, [-1L], false);
     }
 
     private static string Linear(OnnxCall c)
@@ -44,39 +70,70 @@ internal static partial class OnnxRules
         One("convolution", c => Convolution(c, c.Call.Flag("transposed")));
         One("conv1d", c => Convolution(c, false));
         One("conv2d", c => Convolution(c, false));
-        One("max_pool2d", c => Pool(c, "MaxPool", ("dilations", Inference.Expand(c.Call.Integers("dilation")!.Value, 2))));
-        One("avg_pool2d", c => c.Call.Has("divisor_override") ? throw c.Unfit("a divisor of its own is not written") : Pool(c, "AveragePool", ("count_include_pad", c.Call.Flag("count_include_pad"))));
-        One("adaptive_avg_pool2d", AdaptivePool);
-        One("_adaptive_avg_pool2d", AdaptivePool);
-        One("upsample_nearest2d", c => c.Add(
-            "Resize", [c["self"], "", "", c.Ints(c.Shape.ToArray())], ("mode", "nearest"), ("coordinate_transformation_mode", "asymmetric"), ("nearest_mode", "floor")));
-        One("layer_norm", c => c.Add(
-            "LayerNormalization",
-            [c["input"], c.Call.Has("weight") ? c["weight"] : c.Emitter.Filled(1, c.Type with { Shape = [.. c.Call.Integers("normalized_shape")!.Value] }), c.Optional("bias")],
-            ("axis", -c.Call.Integers("normalized_shape")!.Value.Length),
-            ("epsilon", c.Call.Number("eps"))));
-        One("batch_norm", c =>
+        One("layer_norm", LayerNorm);
+        foreach (var name in new[] { "batch_norm", "native_batch_norm", "_native_batch_norm_legit_functional", "_native_batch_norm_legit_no_training", "_native_batch_norm_legit.no_stats" })
+        {
+            One(name, BatchNorm);
+        }
+
+        One("group_norm", c => GroupNorm(c, c.Call.Integer("num_groups")));
+        One("native_group_norm", c => GroupNorm(c, c.Call.Integer("group")));
+        One("native_layer_norm", LayerNorm);
+        One("_fused_rms_norm", c =>
+        {
+            long[] axes = [.. Enumerable.Range(1, c.Call.Integers("normalized_shape")!.Value.Length).Select(d => -(long)d)];
+            var mean = c.Reduce("ReduceMean", Squared(c, c.Self), axes, true);
+            var y = c.Over(c.Self, c.Add("Sqrt", [c.Plus(mean, c.Number(c.Call.Has("eps") ? c.Call.Number("eps") : c.Type.DType == ScalarType.Float64 ? Math.BitIncrement(1.0) - 1 : MathF.BitIncrement(1) - 1))]));
+            return c.Call.Has("weight") ? c.Times(y, c["weight"]) : y;
+        });
+    }
+
+    private static string LayerNorm(OnnxCall c) => c.Add(
+        "LayerNormalization",
+        [c["input"], c.Call.Has("weight") ? c["weight"] : c.Emitter.Filled(1, c.Type with { Shape = [.. c.Call.Integers("normalized_shape")!.Value] }), c.Optional("bias")],
+        ("axis", -c.Call.Integers("normalized_shape")!.Value.Length),
+        ("epsilon", c.Call.Number("eps")));
+
+    private static string BatchNorm(OnnxCall c)
+    {
+        var parameters = c.Node.Operator.Parameters;
+        var (asks, keeps) = (parameters.Any(parameter => parameter.Name == "training"), parameters.Any(parameter => parameter.Name == "running_mean"));
+        if (keeps && c.Call.Has("running_mean") && (!asks || !c.Call.Flag("training")))
         {
             var channels = c.Type with { Shape = [c.Shape[1]] };
-            return c.Call.Flag("training") || !c.Call.Has("running_mean")
-                ? throw c.Unfit("statistics of the batch are not written; call eval() on the module before it is captured")
-                : c.Add(
-                    "BatchNormalization",
-                    [c["input"], c.Call.Has("weight") ? c["weight"] : c.Emitter.Filled(1, channels), c.Call.Has("bias") ? c["bias"] : c.Emitter.Filled(0, channels), c["running_mean"], c["running_var"]],
-                    ("epsilon", c.Call.Number("eps")));
-        });
-        One("group_norm", c =>
-        {
-            var groups = c.Type with { Shape = [c.Call.Integer("num_groups")] };
-            Shape channels = [c.Shape[1], .. Enumerable.Repeat(1L, c.Shape.Count - 2)];
-            var y = c.Add(
-                "InstanceNormalization",
-                [c.Reshape(c["input"], [c.Shape[0], groups.Shape[0], c.Shape.Elements / (c.Shape[0] * groups.Shape[0])]), c.Emitter.Filled(1, groups), c.Emitter.Filled(0, groups)],
+            return c.Add(
+                "BatchNormalization",
+                [c["input"], c.Call.Has("weight") ? c["weight"] : c.Emitter.Filled(1, channels), c.Call.Has("bias") ? c["bias"] : c.Emitter.Filled(0, channels), c["running_mean"], c["running_var"]],
                 ("epsilon", c.Call.Number("eps")));
-            y = c.Reshape(y, c.Shape);
-            y = c.Call.Has("weight") ? c.Add("Mul", [y, c.Reshape(c["weight"], channels)]) : y;
-            return c.Call.Has("bias") ? c.Add("Add", [y, c.Reshape(c["bias"], channels)]) : y;
-        });
+        }
+
+        if (keeps && c.Call.Has("running_mean"))
+        {
+            throw c.Unfit("statistics of the batch that are kept are not written; call eval() on the module before it is captured");
+        }
+
+        long[] axes = [.. Enumerable.Range(0, c.Shape.Count).Where(d => d != 1).Select(d => (long)d)];
+        var centred = c.Minus(c["input"], c.Reduce("ReduceMean", c["input"], axes, true));
+        var variance = c.Reduce("ReduceMean", Squared(c, centred), axes, true);
+        return Scaled(c, c.Over(centred, c.Add("Sqrt", [c.Plus(variance, c.Number(c.Call.Number("eps")))])));
+    }
+
+    private static string GroupNorm(OnnxCall c, long count)
+    {
+        var groups = c.Type with { Shape = [count] };
+        var y = c.Add(
+            "InstanceNormalization",
+            [c.Reshape(c["input"], [c.Shape[0], count, c.Shape.Elements / (c.Shape[0] * count)]), c.Emitter.Filled(1, groups), c.Emitter.Filled(0, groups)],
+            ("epsilon", c.Call.Number("eps")));
+        return Scaled(c, c.Reshape(y, c.Shape));
+    }
+
+    /// <summary>Each channel with its weight and bias, where they are given.</summary>
+    private static string Scaled(OnnxCall c, string y)
+    {
+        Shape channels = [c.Shape[1], .. Enumerable.Repeat(1L, c.Shape.Count - 2)];
+        y = c.Call.Has("weight") ? c.Times(y, c.Reshape(c["weight"], channels)) : y;
+        return c.Call.Has("bias") ? c.Plus(y, c.Reshape(c["bias"], channels)) : y;
     }
 
     private static string Convolution(OnnxCall c, bool transposed)
@@ -98,28 +155,4 @@ internal static partial class OnnxRules
         var y = c.Add(transposed ? "ConvTranspose" : "Conv", c.Call.Has("bias") ? [x, c["weight"], c["bias"]] : [x, c["weight"]], [.. attributes]);
         return batched ? y : c.Reshape(y, c.Shape);
     }
-
-    private static string Pool(OnnxCall c, string op, (string Name, object Value) more)
-    {
-        var kernel = Inference.Expand(c.Call.Integers("kernel_size")!.Value, 2);
-        var padding = Inference.Expand(c.Call.Integers("padding")!.Value, 2);
-        var stride = c.Call.Integers("stride") is { Length: > 0 } given ? Inference.Expand(given, 2) : kernel;
-        return Planes(c, x => c.Add(op, [x], ("kernel_shape", kernel), ("strides", stride), ("pads", (long[])[.. padding, .. padding]), ("ceil_mode", c.Call.Flag("ceil_mode")), more));
-    }
-
-    private static string AdaptivePool(OnnxCall c)
-    {
-        var (from, to) = (c.ShapeOf("self"), c.Shape);
-        if (from[^1] % to[^1] != 0 || from[^2] % to[^2] != 0)
-        {
-            throw c.Unfit($"windows of different sizes ({from} to {to}) are not written");
-        }
-
-        long[] window = [from[^2] / to[^2], from[^1] / to[^1]];
-        return Planes(c, x => c.Add("AveragePool", [x], ("kernel_shape", window), ("strides", window)));
-    }
-
-    /// <summary>ONNX wants a batch of planes.</summary>
-    private static string Planes(OnnxCall c, Func<string, string> pool) =>
-        c.Shape.Count == 4 ? pool(c["self"]) : c.Reshape(pool(c.Reshape(c["self"], [1, .. c.ShapeOf("self")])), c.Shape);
 }

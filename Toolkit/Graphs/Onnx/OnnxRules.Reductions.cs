@@ -23,12 +23,31 @@ internal static partial class OnnxRules
             One(name + ".dim", c => c.Cast(Reduced(c, op, ScalarType.Int32, ScalarType.Bool), ScalarType.Int32, c.Type.DType));
         }
 
-        One("linalg_vector_norm", c => c.Call.Number("ord") switch
+        One("linalg_vector_norm", c => Norm(c, c.Self, c.Call.Number("ord"), Axes(c, "dim", c.ShapeOf("self").Count), c.Call.Flag("keepdim")));
+        One("norm.Scalar", c => Norm(c, c.Self, c.Call.Number("p"), Axes(c, null, c.ShapeOf("self").Count), false));
+        One("norm.ScalarOpt_dim", c => Norm(c, c.Self, c.Call.Has("p") ? c.Call.Number("p") : 2, Axes(c, "dim", c.ShapeOf("self").Count), c.Call.Flag("keepdim")));
+        One("dist", c => Norm(c, c.Minus(c.Self, c.As("other", c.Type.DType)), c.Call.Number("p"), Axes(c, null, (Shape.Broadcast(c.ShapeOf("self"), c.ShapeOf("other")) ?? c.Shape).Count), false));
+        One("nansum", c => c.Where(c.Add("IsNaN", [c.Self]), c.Number(0), c.Self) is var x && Axes(c, "dim", c.ShapeOf("self").Count) is { Length: > 0 } axes ? c.Reduce("ReduceSum", x, axes, c.Call.Flag("keepdim")) : x);
+        foreach (var name in new[] { "count_nonzero", "count_nonzero.dim_IntList" })
         {
-            1 => Reduced(c, "ReduceL1", c.Type.DType),
-            2 => Reduced(c, "ReduceL2", c.Type.DType),
-            var order => throw c.Unfit(FormattableString.Invariant($"norms of order {order} are not written")),
-        });
+            One(name, c =>
+            {
+                var rank = c.ShapeOf("self").Count;
+                var counts = c.Cast(Zeros(c, c["self"], c.Call.Type("self").DType, isNot: true), ScalarType.Bool, c.Type.DType);
+                long[] axes = c.Node.Operator.Parameters.Any(parameter => parameter.Name == "dim" && c.Call.Has("dim") && parameter.Type != "int?") ? Axes(c, "dim", rank)
+                    : c.Call.Has("dim") ? [c.Dimension("dim")] : Axes(c, null, rank);
+                return rank == 0 ? counts : c.Reduce("ReduceSum", counts, axes, false);
+            });
+        }
+
+        rules["aten::var_mean.correction"] = c =>
+        {
+            var (axes, keep, shape) = (Axes(c, "dim", c.ShapeOf("self").Count), c.Call.Flag("keepdim"), c.ShapeOf("self"));
+            var mean = c.Reduce("ReduceMean", c["self"], axes, true);
+            var freedom = Math.Max(0, axes.Aggregate(1.0, (n, d) => n * shape[(int)d]) - (c.Call.Has("correction") ? c.Call.Number("correction") : 1));
+            var squares = c.Reduce("ReduceSum", Squared(c, c.Minus(c["self"], mean)), axes, keep);
+            return [c.Over(squares, c.Number(freedom)), c.Reshape(mean, c.Node.Outputs[1].Type.Shape)];
+        };
         foreach (var (name, op) in new[] { ("argmax", "ArgMax"), ("argmin", "ArgMin") })
         {
             One(name, c => c.Call.Has("dim")
@@ -49,6 +68,26 @@ internal static partial class OnnxRules
             One(name, c => c.Add(op, [c.As("self", c.Type.DType)], ("axis", c.Dimension("dim"))));
         }
     }
+
+    private static long[] Axes(OnnxCall c, string? parameter, int rank) =>
+        [.. (parameter is null ? [.. Enumerable.Range(0, rank)] : Inference.Dimensions(c.Call, parameter, rank)).Select(d => (long)d)];
+
+    private static string Zeros(OnnxCall c, string x, ScalarType type, bool isNot)
+    {
+        var same = type == ScalarType.Bool ? c.Add("Not", [x]) : c.Add("Equal", [x, c.Emitter.Number(0, type)]);
+        return isNot ? c.Add("Not", [same]) : same;
+    }
+
+    /// <summary>(Σ|x|ᵖ)^(1/p), with its limits.</summary>
+    private static string Norm(OnnxCall c, string x, double order, long[] axes, bool keep) => axes.Length == 0 ? c.Add("Abs", [x]) : order switch
+    {
+        0 => c.Reduce("ReduceSum", c.Cast(Zeros(c, x, c.Type.DType, isNot: true), ScalarType.Bool, c.Type.DType), axes, keep),
+        1 => c.Reduce("ReduceL1", x, axes, keep),
+        2 => c.Reduce("ReduceL2", x, axes, keep),
+        double.PositiveInfinity => c.Reduce("ReduceMax", c.Add("Abs", [x]), axes, keep),
+        double.NegativeInfinity => c.Reduce("ReduceMin", c.Add("Abs", [x]), axes, keep),
+        _ => c.Add("Pow", [c.Reduce("ReduceSum", c.Add("Pow", [c.Add("Abs", [x]), c.Number(order)]), axes, keep), c.Number(1 / order)]),
+    };
 
     /// <summary>A reduction over the dimensions that the call names, or all.</summary>
     private static string Reduced(OnnxCall c, string op, ScalarType type, ScalarType? before = null)

@@ -27,9 +27,18 @@ internal static partial class OnnxRules
         One("slice.Tensor", c => Inference.Slice(c.Call, c.ShapeOf("self")[(int)c.Dimension("dim")]) is var (start, end, step, _) ? c.Slice(c["self"], c.Dimension("dim"), start, end, step) : "");
         One("narrow", c => Start(c) is var start ? c.Slice(c["self"], c.Dimension("dim"), start, start + c.Call.Integer("length")) : "");
         One("select.int", c => c.Add("Gather", [c["self"], c.Emitter.Integer(Index(c))], ("axis", c.Dimension("dim"))));
+        foreach (var name in new[] { "unsafe_split.Tensor", "unsafe_split_with_sizes", "unsafe_chunk" })
+        {
+            rules["aten::" + name] = c =>
+            {
+                var (dim, start) = ((int)c.Dimension("dim"), 0L);
+                return [.. c.Node.Outputs.Select(part => c.Slice(c["self"], dim, start, start += part.Type.Shape[dim]))];
+            };
+        }
+
         One("repeat", c => c.Add("Tile", [c.Reshape(c["self"], Padded(c.ShapeOf("self"), c.Shape.Count)), c.Ints([.. c.Call.Integers("repeats")!.Value])]));
         One("repeat_interleave.self_int", Interleaved);
-        One("constant_pad_nd", c => c.Add("Pad", [c["self"], c.Ints(Pads(c)), c.As("value", c.Type.DType)]));
+        One("constant_pad_nd", c => c.Add("Pad", [c["self"], c.Ints(Pads(c, "pad")), c.As("value", c.Type.DType)]));
     }
 
     private static void Places(Dictionary<string, Func<OnnxCall, string[]>> rules)
@@ -39,14 +48,12 @@ internal static partial class OnnxRules
         One("embedding", c => c.Add("Gather", [c["weight"], c["indices"]], ("axis", 0)));
         One("index_select", c => c.Add("Gather", [c["self"], c.Reshape(c["index"], [c.ShapeOf("index").Elements])], ("axis", c.Dimension("dim"))));
         One("gather", c => c.Add("GatherElements", [c["self"], c["index"]], ("axis", c.Dimension("dim"))));
-        One("scatter.src", c => c.Add("ScatterElements", [c["self"], c["index"], c["src"]], ("axis", c.Dimension("dim"))));
-        One("scatter_add", c => c.Add("ScatterElements", [c["self"], c["index"], c["src"]], ("axis", c.Dimension("dim")), ("reduction", "add")));
         One("index.Tensor", Indexed);
         One("slice_scatter", c =>
         {
             var dim = c.Dimension("dim");
             var (start, end, step, _) = Inference.Slice(c.Call, c.Shape[(int)dim]);
-            return step == 1 ? Spliced(c, dim, start, end, c.As("src", c.Type.DType)) : throw c.Unfit("writing to every other place is not written");
+            return step == 1 ? Spliced(c, dim, start, end, c.As("src", c.Type.DType)) : Strewn(c, dim, start, end, step);
         });
         One("select_scatter", c => Spliced(c, c.Dimension("dim"), Index(c), Index(c) + 1, c.Reshape(c.As("src", c.Type.DType), Inference.With(c.Shape, (int)c.Dimension("dim"), 1))));
         One("tril", c => c.Add("Trilu", [c["self"], c.Emitter.Integer(c.Call.Integer("diagonal"))], ("upper", 0)));
@@ -84,22 +91,27 @@ internal static partial class OnnxRules
         return parts.Count == 1 ? parts[0] : c.Add("Concat", parts, ("axis", dim));
     }
 
+    /// <summary>Written to every n-th place.</summary>
+    private static string Strewn(OnnxCall c, long dim, long start, long end, long step)
+    {
+        using var scope = NewDisposeScope();
+        var places = arange(start, end, step, ScalarType.Int64).reshape([.. Enumerable.Range(0, c.Shape.Count).Select(d => d == dim ? -1L : 1)]);
+        var index = c.Add("Expand", [c.Constant(places), c.Ints(c.ShapeOf("src").ToArray())]);
+        return c.Add("ScatterElements", [c["self"], index, c.As("src", c.Type.DType)], ("axis", dim));
+    }
+
     private static string Interleaved(OnnxCall c)
     {
-        if (!c.Call.Has("dim"))
-        {
-            throw c.Unfit("a dimension is wanted");
-        }
-
-        var (dim, repeats, shape) = ((int)c.Dimension("dim"), c.Call.Integer("repeats"), c.ShapeOf("self"));
+        Shape shape = c.Call.Has("dim") ? c.ShapeOf("self") : [c.ShapeOf("self").Elements];
+        var (dim, repeats) = (c.Call.Has("dim") ? (int)c.Dimension("dim") : 0, c.Call.Integer("repeats"));
         Shape with = [.. shape.Take(dim + 1), 1, .. shape.Skip(dim + 1)];
         return c.Reshape(c.Add("Expand", [c.Reshape(c["self"], with), c.Ints(Inference.With(with, dim + 1, repeats).ToArray())]), c.Shape);
     }
 
     /// <summary>ATen counts from the last dimension, in pairs; ONNX has all beginnings, then all ends.</summary>
-    private static long[] Pads(OnnxCall c)
+    private static long[] Pads(OnnxCall c, string parameter)
     {
-        var (given, rank) = (c.Call.Integers("pad")!.Value, c.Shape.Count);
+        var (given, rank) = (c.Call.Integers(parameter)!.Value, c.Shape.Count);
         var pads = new long[2 * rank];
         for (var i = 0; i < given.Length / 2; i++)
         {
@@ -109,7 +121,7 @@ internal static partial class OnnxRules
         return pads;
     }
 
-    /// <summary>Indices of the first dimensions, or of one.</summary>
+    /// <summary>Indices of some dimensions.</summary>
     private static string Indexed(OnnxCall c)
     {
         var indices = c.Call.ValueList("indices");
@@ -124,9 +136,9 @@ internal static partial class OnnxRules
             return c.Add("Gather", [c["self"], c.Name(indices[given[0]]!)], ("axis", given[0]));
         }
 
-        if (given.Length == 0 || given[^1] != given.Length - 1)
+        if (given.Length == 0)
         {
-            throw c.Unfit("indices of dimensions that are not the first are not written");
+            throw c.Unfit("an index is wanted");
         }
 
         Shape together = [];
@@ -137,6 +149,14 @@ internal static partial class OnnxRules
 
         var parts = given.Select(i => c.Reshape(
             c.Add("Expand", [c.Cast(c.Name(indices[i]!), indices[i]!.Type.DType, ScalarType.Int64), c.Ints(together.ToArray())]), [.. together, 1]));
-        return c.Add("GatherND", [c["self"], c.Add("Concat", parts, ("axis", together.Count))]);
+        int[] rest = [.. Enumerable.Range(0, c.ShapeOf("self").Count).Except(given)];
+        var taken = c.Add("GatherND", [Ordered(c, c["self"], [.. given.Concat(rest)]), c.Join(together.Count, parts)]); // (indices, rest)
+
+        // Where the indexed dimensions stand side by side, what they name stands among the others.
+        var before = given[^1] - given[0] == given.Length - 1 ? rest.Count(d => d < given[0]) : 0;
+        var (count, all) = (together.Count, Enumerable.Range(0, c.Shape.Count));
+        return Ordered(c, taken, [.. all.Skip(count).Take(before), .. all.Take(count), .. all.Skip(count + before)]);
     }
+
+    private static string Ordered(OnnxCall c, string x, int[] order) => order.Select((d, i) => d == i).All(same => same) ? x : c.Transpose(x, [.. order.Select(d => (long)d)]);
 }

@@ -13,11 +13,16 @@ internal static partial class OnnxRules
     {
         var rules = new Dictionary<string, Func<OnnxCall, string[]>>(StringComparer.Ordinal);
         Pointwise(rules);
+        Functions(rules);
         Reductions(rules);
         Views(rules);
         Places(rules);
+        Orders(rules);
+        Puts(rules);
         Products(rules);
         Layers(rules);
+        Windows(rules);
+        Losses(rules);
         Attentions(rules);
         return rules.ToFrozenDictionary(StringComparer.Ordinal);
     }
@@ -28,7 +33,7 @@ internal static partial class OnnxRules
         foreach (var (name, op) in new[]
         {
             ("exp", "Exp"), ("log", "Log"), ("sqrt", "Sqrt"), ("sin", "Sin"), ("cos", "Cos"), ("tan", "Tan"), ("asin", "Asin"), ("acos", "Acos"), ("atan", "Atan"), ("sinh", "Sinh"),
-            ("cosh", "Cosh"), ("tanh", "Tanh"), ("sigmoid", "Sigmoid"), ("erf", "Erf"), ("reciprocal", "Reciprocal"), ("neg", "Neg"), ("abs", "Abs"), ("sign", "Sign"), ("floor", "Floor"),
+            ("asinh", "Asinh"), ("acosh", "Acosh"), ("atanh", "Atanh"), ("cosh", "Cosh"), ("tanh", "Tanh"), ("sigmoid", "Sigmoid"), ("erf", "Erf"), ("reciprocal", "Reciprocal"), ("neg", "Neg"), ("abs", "Abs"), ("sign", "Sign"), ("floor", "Floor"),
             ("ceil", "Ceil"), ("round", "Round"), ("relu", "Relu"),
         })
         {
@@ -66,7 +71,7 @@ internal static partial class OnnxRules
             One("gt" + form, c => Compared(c, "Greater"));
             One("ge" + form, c => Compared(c, "GreaterOrEqual"));
             One(form == ".Tensor" ? "floor_divide" : "floor_divide.Scalar", Floored);
-            One($"div{form}_mode", c => c.Call.Text("rounding_mode") switch { null => Both(c, "Div"), "floor" => Floored(c), _ => throw c.Unfit("division that cuts off is not written") });
+            One($"div{form}_mode", c => c.Call.Text("rounding_mode") switch { null => Both(c, "Div"), "floor" => Floored(c), _ => Truncated(c, Both(c, "Div")) });
         }
 
         foreach (var form in new[] { "Tensor_Scalar", "Tensor_Tensor", "Scalar" })
@@ -81,6 +86,7 @@ internal static partial class OnnxRules
         One("logical_xor", c => c.Add("Xor", [c.As("self", ScalarType.Bool), c.As("other", ScalarType.Bool)]));
         foreach (var (name, truth, bits) in new[] { ("and", "And", "BitwiseAnd"), ("or", "Or", "BitwiseOr"), ("xor", "Xor", "BitwiseXor") })
         {
+            One($"bitwise_{name}.Scalar", c => Both(c, c.Type.DType == ScalarType.Bool ? truth : bits));
             One($"bitwise_{name}.Tensor", c => Both(c, c.Type.DType == ScalarType.Bool ? truth : bits));
         }
 

@@ -121,7 +121,7 @@ internal static class ConvolutionOperators
     {
         var (x, w) = (call.Type("input").Shape, call.Type("weight").Shape);
         var spatial = w.Count - 2;
-        Inference.Require(spatial is 1 or 2 && (x.Count == w.Count || x.Count == w.Count - 1), call, "input and weight do not fit together");
+        Inference.Require(spatial is 1 or 2 or 3 && (x.Count == w.Count || x.Count == w.Count - 1), call, "input and weight do not fit together");
         var first = x.Count - spatial;
         var groups = call.Integer("groups");
         Inference.Require(x[first - 1] == (transposed ? w[0] : w[1] * groups), call, "the channels do not fit to the weight");
@@ -146,14 +146,20 @@ internal static class ConvolutionOperators
         if (transposed ?? e.Flag("transposed"))
         {
             var more = Numbers(e.Call, "output_padding", spatial);
-            return spatial == 1
-                ? nn.functional.conv_transpose1d(x, w, bias!, stride[0], padding[0], more[0], dilation[0], groups)
-                : nn.functional.conv_transpose2d(x, w, bias!, stride, padding, more, dilation, groups);
+            return spatial switch
+            {
+                1 => nn.functional.conv_transpose1d(x, w, bias!, stride[0], padding[0], more[0], dilation[0], groups),
+                2 => nn.functional.conv_transpose2d(x, w, bias!, stride, padding, more, dilation, groups),
+                _ => nn.functional.conv_transpose3d(x, w, bias!, stride, padding, more, dilation, groups),
+            };
         }
 
-        return spatial == 1
-            ? nn.functional.conv1d(x, w, bias!, stride[0], padding[0], dilation[0], groups)
-            : nn.functional.conv2d(x, w, bias!, stride, padding, dilation, groups);
+        return spatial switch
+        {
+            1 => nn.functional.conv1d(x, w, bias!, stride[0], padding[0], dilation[0], groups),
+            2 => nn.functional.conv2d(x, w, bias!, stride, padding, dilation, groups),
+            _ => nn.functional.conv3d(x, w, bias!, stride, padding, dilation, groups),
+        };
     }
 
     private static Tensor MaxPool(Evaluation e) => nn.functional.max_pool2d(

@@ -45,6 +45,7 @@ internal static class PointwiseOperators
             Definition.One($"{Aten}{name}(Tensor self) -> Tensor", OperatorKind.Pointwise, call => Inference.Broadcast(call, ScalarType.Bool), e => function(e["self"]));
         }
 
+        Definition.InPlace(Definition.One("aten::round.decimals(Tensor self, *, int decimals) -> Tensor", OperatorKind.Other, call => call.Type("self"), e => e["self"].round(e.Integer("decimals"))));
         Map("logical_not", _ => ScalarType.Bool, x => x.logical_not());
         Both(
             "gelu(Tensor self, *, str approximate='none') -> Tensor",

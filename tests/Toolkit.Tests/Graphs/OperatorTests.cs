@@ -134,6 +134,8 @@ public sealed partial class OperatorTests
         ["aten::slice_backward"] = [["f32[2, 3]", new long[] { 9, 3 }, 0L, 2L, 8L, 3L]],
         ["aten::select_backward"] = [["f32[3]", new long[] { 9, 3 }, 0L, -2L]],
         ["aten::repeat"] = [["f32[2, 3]", new long[] { 2, 1 }], ["f32[3]", new long[] { 2, 1, 2 }]],
+        ["aten::round.decimals"] = [["f32[2, 3]", 1L]],
+        ["aten::round_.decimals"] = [["f32[2, 3]", 1L]],
         ["aten::repeat_interleave.self_int"] = [["f32[2, 3]", 2L], ["f32[2, 3]", 3L, -1L]],
         ["aten::flip"] = [["f32[2, 3]", new long[] { 0, -1 }]],
         ["aten::roll"] = [["f32[2, 3]", new long[] { 1 }, new long[] { 1 }], ["f32[2, 3]", new long[] { 4 }]],

@@ -16,7 +16,7 @@ internal static class SpecialLowerings
         ["Tensor.zeros(long[])"] = call => Filled(call, "aten::zero_"), // what zero_ calls: it fills the tensor itself
         ["Tensor.ones(long[])"] = call => Filled(call, "aten::fill_.Scalar", 1L),
         ["Tensor.log_sigmoid()"] = call => [call.Add("aten::neg", call.Add("aten::softplus", call.Add("aten::neg", call.Value(call.Self))))],
-        ["Tensor.round(long)"] = call => call.Arguments[0] is 0L ? [call.Add("aten::round", call.Value(call.Self))] : null,
+        ["Tensor.round(long)"] = call => [call.Arguments[0] is long digits and not 0L ? call.Add("aten::round.decimals", call.Value(call.Self), digits) : call.Add("aten::round", call.Value(call.Self))],
         ["Tensor.squeeze(long?)"] = call => [call.Arguments[0] is long dim ? call.Add("aten::squeeze.dim", call.Value(call.Self), dim) : call.Add("aten::squeeze", call.Value(call.Self))],
         ["Tensor.std(bool)"] = call => Spread(call, "std", null),
         ["Tensor.var(bool)"] = call => Spread(call, "var", null),

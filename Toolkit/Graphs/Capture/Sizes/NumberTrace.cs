@@ -24,7 +24,7 @@ internal sealed class NumberTrace
     {
         if ((a.IsInteger || a.IsReal) && !(a.IsInteger && IsFollowed(code)))
         {
-            _uses.Add(new(code, a.IsReal, Bits(a), Bits(b), null));
+            _uses.Add(new(code, a.IsReal, Bits(a), Bits(b), null) { IsSingle = a.Kind == ValueKind.Single && b.Kind is ValueKind.Single or ValueKind.Object });
         }
     }
 
@@ -89,7 +89,11 @@ internal sealed record NumberedObject(int Number);
 /// <param name="A">The first, or its bits.</param>
 /// <param name="B">The second, or its bits; 0 where there is none.</param>
 /// <param name="Method">The method that was called, or has returned; null for instructions that compute.</param>
-internal readonly record struct NumberUse(ILOpCode Code, bool IsReal, long A, long B, NumberCall? Method);
+internal readonly record struct NumberUse(ILOpCode Code, bool IsReal, long A, long B, NumberCall? Method)
+{
+    /// <summary>Whether real numbers are rounded to single precision.</summary>
+    public bool IsSingle { get; init; }
+}
 
 /// <summary>A call, or the return from one.</summary>
 /// <param name="Method">The method.</param>

@@ -11,6 +11,7 @@ namespace Toolkit.Graphs.Capture;
 internal sealed class SizeConditions
 {
     private readonly HashSet<(ILOpCode Code, SizeForm A, SizeForm B)> _conditions = [];
+    private readonly List<(SizeReal A, SizeReal B)> _orders = [];
     private readonly HashSet<Tensor> _read = new(ReferenceEqualityComparer.Instance);
     private readonly SizePoints _points;
     private readonly NumberTrace[] _traces;
@@ -19,6 +20,9 @@ internal sealed class SizeConditions
 
     /// <summary>Why there are none; null where there are.</summary>
     public string? WhyNot { get; private set; }
+
+    /// <summary>The real numbers that depend on sizes.</summary>
+    public SizeReals Reals { get; } = new();
 
     /// <summary>Tensors whose shape the program read.</summary>
     public IReadOnlySet<Tensor> Read => _read;
@@ -46,7 +50,8 @@ internal sealed class SizeConditions
     public bool HasDivisions => _conditions.Any(condition => condition.Code == ILOpCode.Rem);
 
     /// <summary>Whether they hold.</summary>
-    public bool Hold(long[] sizes) => _conditions.All(condition => Holds(condition.Code, condition.A, condition.B, sizes));
+    public bool Hold(long[] sizes) => _conditions.All(condition => Holds(condition.Code, condition.A, condition.B, sizes))
+        && _orders.TrueForAll(order => order.A.At(sizes) is { } a && order.B.At(sizes) is { } b && a.CompareTo(b) == First(order.A).CompareTo(First(order.B)));
 
     /// <summary>Whether a call with sizes that they were not made from computed with the numbers that were to be expected: products of more than two sizes, say, are no <see cref="SizeForm"/>.</summary>
     public bool Foretell(long[] sizes, NumberTrace trace)
@@ -86,17 +91,40 @@ internal sealed class SizeConditions
         }
         else if (Array.Exists(uses, use => use.A != first.A || use.B != first.B))
         {
-            AddNumbers(first.Code, first.IsReal, new(_points, Array.ConvertAll(uses, use => use.A)), new(_points, Array.ConvertAll(uses, use => use.B)));
+            var (a, b) = (Array.ConvertAll(uses, use => use.A), Array.ConvertAll(uses, use => use.B));
+            if (first.IsReal)
+            {
+                AddReals(first.Code, first.IsSingle, a, b);
+            }
+            else
+            {
+                AddNumbers(first.Code, new(_points, a), new(_points, b));
+            }
         }
     }
 
-    private void AddNumbers(ILOpCode code, bool isReal, SizeForm a, SizeForm b)
+    private static double First(SizeReal real) => BitConverter.Int64BitsToDouble(real.Bits[0]);
+
+    private void AddReals(ILOpCode code, bool isSingle, long[] a, long[] b)
     {
-        if (isReal)
+        if (IsComparison(code) && Reals.Find(a) is { } x && Reals.Find(b) is { } y)
         {
-            WhyNot = "a real number depends on a size";
+            _orders.Add((x, y));
         }
-        else if (IsComparison(code))
+        else if (!Reals.TryCompute(code, isSingle, a, b))
+        {
+            WhyNot = $"{code} of a real number that depends on a size";
+        }
+    }
+
+    private void AddNumbers(ILOpCode code, SizeForm a, SizeForm b)
+    {
+        if (Reals.TryConvert(code, a))
+        {
+            return;
+        }
+
+        if (IsComparison(code))
         {
             _conditions.Add((code, a, b));
         }
@@ -123,6 +151,11 @@ internal sealed class SizeConditions
         if (isReturn && calls[0].Tensor is not null && TorchSharpApi.IsMetadata(method) && method.Name is "get_shape" or "size" or "numel" or "get_NumberOfElements")
         {
             _read.Add(calls[0].Tensor!);
+        }
+        else if (Array.Exists(calls, call => !IsSame(call.Tokens, calls[0].Tokens))
+            && (isReturn ? Reals.TryReturn(method, Array.ConvertAll(calls, call => call.Tokens)) : Reals.TryCall(method, Array.ConvertAll(calls, call => call.Tokens))))
+        {
+            return;
         }
         else if (Array.TrueForAll(calls, call => IsSame(call.Tokens, calls[0].Tokens)) || (isReturn && Compares(method))
             || (HostApi.Moves(method) && (isReturn || !Enumerable.Range(0, method.GetParameters().Length).Any(i => HostApi.IsPlace(method, i) && Array.Exists(calls, call => !IsSame(call.Tokens[i + 1], calls[0].Tokens[i + 1]))))))

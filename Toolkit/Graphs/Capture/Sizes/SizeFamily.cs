@@ -96,7 +96,7 @@ internal sealed class SizeFamily
         }
 
         var conditions = SizeConditions.Of(points, [.. recipes.Select(own => own.Numbers!.Value.Trace)]);
-        if (conditions.WhyNot is not null || SizedGraph.Of(points, [.. recipes.Select(own => own.Graph)]) is not { } graph || (graph.HasParts && !conditions.HasDivisions))
+        if (conditions.WhyNot is not null || SizedGraph.Of(points, [.. recipes.Select(own => own.Graph)], conditions.Reals) is not { } graph || (graph.HasParts && !conditions.HasDivisions))
         {
             whyNot = conditions.WhyNot ?? "its operations do not follow the sizes";
             return null;

@@ -8,21 +8,49 @@ internal sealed class SizedGraph
     private readonly Graph _graph;
     private readonly SizeForm?[][] _inputs; // by input, by dimension; null for what never changes
     private readonly SizeForm?[][][] _arguments; // by node, by argument, by number
+    private readonly SizeReal?[][] _reals; // by node, by argument; null for what never changes
     private readonly SizeForm?[][]?[] _outputs; // by node, of what only running it tells
     private readonly SizePoints _points;
     private readonly Graph[] _graphs;
 
-    private SizedGraph(SizePoints points, Graph[] graphs)
+    private SizedGraph(SizePoints points, Graph[] graphs, SizeReal?[][] reals)
     {
-        (_points, _graphs, _graph) = (points, graphs, graphs[0]);
+        (_points, _graphs, _graph, _reals) = (points, graphs, graphs[0], reals);
         _inputs = [.. Enumerable.Range(0, _graph.Inputs.Length).Select(i => Forms(graphs, graph => [.. graph.Inputs[i].Type.Shape]))];
         _arguments = [.. Enumerable.Range(0, _graph.Nodes.Length).Select(n => Enumerable.Range(0, _graph.Nodes[n].Arguments.Length).Select(a => Forms(graphs, graph => Integers(graph.Nodes[n].Arguments[a]))).ToArray())];
         _outputs = [.. Enumerable.Range(0, _graph.Nodes.Length).Select(n => _graph.Nodes[n].Operator.CanInfer ? null
             : Enumerable.Range(0, _graph.Nodes[n].Outputs.Length).Select(i => Forms(graphs, graph => [.. graph.Nodes[n].Outputs[i].Type.Shape])).ToArray())];
     }
 
-    /// <summary>The graph that graphs for some sizes are; null where they differ in more than integers.</summary>
-    public static SizedGraph? Of(SizePoints points, Graph[] graphs) => graphs.Skip(1).All(graph => IsAlike(graphs[0], graph, exactly: false)) ? new(points, graphs) : null;
+    /// <summary>The graph that graphs for some sizes are; null where they differ in more than integers, and real numbers that the program computed of them.</summary>
+    public static SizedGraph? Of(SizePoints points, Graph[] graphs, SizeReals reals)
+    {
+        if (!graphs.Skip(1).All(graph => IsAlike(graphs[0], graph, exactly: false)))
+        {
+            return null;
+        }
+
+        var found = new SizeReal?[graphs[0].Nodes.Length][];
+        for (var n = 0; n < found.Length; n++)
+        {
+            found[n] = new SizeReal?[graphs[0].Nodes[n].Arguments.Length];
+            for (var a = 0; a < found[n].Length; a++)
+            {
+                if (graphs[0].Nodes[n].Arguments[a] is not FloatArgument)
+                {
+                    continue;
+                }
+
+                var bits = Array.ConvertAll(graphs, graph => BitConverter.DoubleToInt64Bits(((FloatArgument)graph.Nodes[n].Arguments[a]).Number));
+                if (Array.Exists(bits, own => own != bits[0]) && (found[n][a] = reals.Find(bits)) is null)
+                {
+                    return null;
+                }
+            }
+        }
+
+        return new(points, graphs, found);
+    }
 
     /// <summary>Whether integers depend on parts of sizes: where the program divides none, something else does, and may round.</summary>
     public bool HasParts => _inputs.Concat(_arguments.SelectMany(forms => forms)).Concat(_outputs.SelectMany(forms => forms ?? [])).SelectMany(forms => forms).Any(form => form is { HasParts: true });
@@ -49,7 +77,7 @@ internal sealed class SizedGraph
 
         bool IsSame(Argument first, Argument second) => (first, second) switch
         {
-            (IntegerArgument, IntegerArgument) when !exactly => true,
+            (IntegerArgument, IntegerArgument) or (FloatArgument, FloatArgument) when !exactly => true,
             (IntegersArgument one, IntegersArgument other) when !exactly => one.Numbers.Length == other.Numbers.Length,
             _ => first.Values.All(places.ContainsKey) && first.Map(value => places[value]).Equals(second),
         };
@@ -72,7 +100,7 @@ internal sealed class SizedGraph
             for (var n = 0; n < _arguments.Length; n++)
             {
                 var node = _graph.Nodes[n];
-                var arguments = node.Arguments.Select((argument, a) => Argument(argument, _arguments[n][a], sizes).Map(builder.Of)).ToImmutableArray();
+                var arguments = node.Arguments.Select((argument, a) => (_reals[n][a] is { } real ? Real(real, sizes) : Argument(argument, _arguments[n][a], sizes)).Map(builder.Of)).ToImmutableArray();
                 builder.Origin = node.Origin;
                 var types = node.Operator.CanInfer ? node.Operator.Infer(arguments) : [.. node.Outputs.Select((output, i) => output.Type with { Shape = Shape.Create(Numbers(_outputs[n]![i], [.. output.Type.Shape], sizes)) })];
                 var copy = builder.Add(node.Operator, arguments, types);
@@ -112,6 +140,8 @@ internal sealed class SizedGraph
         IntegersArgument integers => [.. integers.Numbers],
         _ => [],
     };
+
+    private static Argument Real(SizeReal real, long[] sizes) => new FloatArgument(real.At(sizes) ?? throw new GraphException("a number would not be whole"));
 
     private static Argument Argument(Argument argument, SizeForm?[] forms, long[] sizes) => Array.TrueForAll(forms, form => form is null) ? argument
         : argument is IntegerArgument ? new IntegerArgument(Numbers(forms, Integers(argument), sizes)[0]) : new IntegersArgument([.. Numbers(forms, Integers(argument), sizes)]);

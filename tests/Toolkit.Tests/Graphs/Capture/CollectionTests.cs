@@ -48,4 +48,25 @@ public sealed class CollectionTests : InferenceTests
 
         Assert.Contains("CollectionsMarshal.AsSpan may change a collection that outlives the call", Assert.Single(compiled.Explain().Breaks).ToString());
     }
+
+    [Fact]
+    public void ChildrenAreGoneThrough_AndWatched()
+    {
+        using var module = new Walking();
+        using var compiled = module.Compile();
+        Compiling.Agrees(compiled, randn(2, 3));
+        Assert.Empty(compiled.Explain().Breaks);
+        module.Append();
+        Compiling.Agrees(compiled, randn(2, 3));
+    }
+
+    private sealed class Walking : nn.Module<Tensor, Tensor>
+    {
+        public Walking()
+            : base(nameof(Walking)) => Append();
+
+        public void Append() => register_module($"layer{children().Count()}", nn.Linear(3, 3));
+
+        public override Tensor forward(Tensor x) => children().OfType<TorchSharp.Modules.Linear>().Aggregate(x, (y, layer) => layer.forward(y).tanh());
+    }
 }

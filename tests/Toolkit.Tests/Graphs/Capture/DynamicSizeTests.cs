@@ -48,6 +48,21 @@ public sealed class DynamicSizeTests : InferenceTests
         Assert.Equal(4, compiled.Explain().Sizes);
     }
 
+    [Fact]
+    public void RealNumbersOfASizeAreNumbersOfTheKernels()
+    {
+        static Tensor Body(Tensor x) => (x * (1f / MathF.Sqrt(x.shape[1]))).exp() + (1.0 / (x.shape[1] + 1));
+        using var compiled = new Written(Body).Compile(new CompileOptions { Dynamic = [new(0, 1)] });
+        foreach (var time in new[] { 5, 9, 3, 12, 31 })
+        {
+            var x = randn(2, time, 4);
+            Compiling.Same(Body(x), compiled.call(x));
+        }
+
+        Compiling.Counts(compiled.Explain(), 1, 4);
+        Assert.Equal(4, compiled.Explain().Sizes);
+    }
+
     /// <summary>What it does depends on the size in a way that two sizes do not tell.</summary>
     private static Tensor Forward(Tensor x) => x.shape[1] > 5 ? x.mean([1]) : x.sum(1) * Math.Min(x.shape[1], 3);
 }
