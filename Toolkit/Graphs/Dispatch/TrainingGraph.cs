@@ -68,7 +68,7 @@ internal sealed class TrainingGraph : IExecutable
     public void Profile(Tensor[] inputs, int runs) => _variant?.Profile(inputs, _held, runs);
 
     /// <inheritdoc/>
-    /// <exception cref="GraphException">An earlier backward pass failed.</exception>
+    /// <exception cref="GraphException">An earlier backward pass failed, and nobody could be told.</exception>
     public Tensor[] Run(ReadOnlySpan<Tensor> inputs)
     {
         if (!is_grad_enabled())
@@ -85,8 +85,12 @@ internal sealed class TrainingGraph : IExecutable
 
             if (_variant is { Failure: { } failure })
             {
+                var isTold = _variant.IsFailureTold;
                 Drop($"a backward pass failed: {failure}");
-                throw new GraphException($"the compiled backward pass failed, so its gradients are not numbers: {failure}; further calls run operation by operation");
+                if (!isTold)
+                {
+                    throw new GraphException($"the compiled backward pass failed, so its gradients are not numbers: {failure}; further calls run operation by operation");
+                }
             }
         }
 
