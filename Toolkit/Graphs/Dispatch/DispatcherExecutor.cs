@@ -127,6 +127,7 @@ public sealed class DispatcherExecutor : IExecutable
         }
 
         Tensor[] values = [.. _mutations.Select(slot => _mutations.Length > 1 ? tensors[slot]!.clone() : tensors[slot]!)];
+        using var still = no_grad();
         for (var i = 0; i < values.Length; i++)
         {
             tensors[Graph.Inputs.IndexOf(Graph.Mutations[i].Target)]!.copy_(values[i]);

@@ -122,7 +122,7 @@ internal sealed class HigherGradients
             builder.Copy(node);
         }
 
-        return new DeadCodeElimination().Run(builder.Build(joint.Seeded.Select(i => builder.Of(forward.Outputs[i]))));
+        return new CopiesWithGradients().Run(new DeadCodeElimination().Run(builder.Build(joint.Seeded.Select(i => builder.Of(forward.Outputs[i])))));
     }
 
     private static Graph OnlyOf(Graph graph, int[] inputs)

@@ -35,7 +35,7 @@ internal static class TrainingTrial
         }
     }
 
-    /// <summary>What differs of gradients of the same things; null for nothing.</summary>
+    /// <summary>What differs of tensors that belong together, so that the greatest says what is next to nothing; null for nothing.</summary>
     public static string? Difference(IReadOnlyList<Tensor?> actual, IReadOnlyList<Tensor?> expected, double tolerance)
     {
         var least = Negligible * expected.OfType<Tensor>().Select(Greatest).DefaultIfEmpty().Max();
@@ -43,8 +43,8 @@ internal static class TrainingTrial
     }
 
     private static string? Difference(Tensor? actual, Tensor? expected, double tolerance, double least) =>
-        actual is null || expected is null ? (actual is null) == (expected is null) ? null : "a gradient is there that should not be, or is not there"
-            : Distance(actual.detach(), expected, least) is var distance && distance <= tolerance ? null : FormattableString.Invariant($"a gradient is off by {distance:g2} of its greatest value");
+        actual is null || expected is null ? (actual is null) == (expected is null) ? null : "a tensor is there that should not be, or is not there"
+            : Distance(actual.detach(), expected.detach(), least) is var distance && distance <= tolerance ? null : FormattableString.Invariant($"a tensor is off by {distance:g2} of its greatest value");
 
     private static string? Difference(Tensor actual, Tensor expected, string name, double least)
     {
