@@ -98,7 +98,8 @@ internal sealed partial class CallCache : IDisposable
                 {
                     Graphs = [.. All.Select(entry => entry.Graph)],
                     Breaks = [.. _breaks.Select(entry => entry.Break).Concat(_splitter.Breaks).Distinct()],
-                    OpaqueCalls = [.. _opaque, .. _splitter.OpaqueCalls],
+                    OpaqueCalls = [.. _opaque, .. _splitter.OpaqueCalls, .. All.Where(entry => !entry.OpensCalls).SelectMany(entry => entry.OpaqueCalls)],
+                    OpenedCalls = [.. All.Where(entry => entry.OpensCalls).SelectMany(entry => entry.OpaqueCalls)],
                     Recompiles = [.. _recompiles, .. _splitter.Recompiles],
                     Continuations = [.. _splitter.Points.Select(point => $"{point.Origin}: {(point.IsSkipped ? "run as it is" : $"{point.Graphs.Count} graphs")}")],
                     Training = [.. All.Select(entry => entry.Executable).OfType<Dispatch.TrainingGraph>().Select(graph => graph.ToString())],
@@ -310,7 +311,7 @@ internal sealed partial class CallCache : IDisposable
             _recompiles.Add(first is null ? why : $"{why} (another size of a dynamic dimension)");
         }
 
-        _opaque.AddRange(run.OpaqueCalls);
+        _opaque.AddRange(run.Specialization is null ? run.OpaqueCalls : []);
         if (run.Specialization is { } made)
         {
             _graphs = [.. _graphs, made];
