@@ -88,13 +88,8 @@ internal static class GraphView
         var title = module.ToString()!.Split(':')[0];
         var state = Of(report, title);
         var head = MimeBundle.Of(state.Html!, $"{title}\n{state.Plain}");
-        if (report.Graphs.Length == 0 || module.Executable is not CompiledGraph compiled)
-        {
-            return head;
-        }
-
-        var kernels = Of(compiled);
-        return MimeBundle.Of(head.Html + kernels.Html, $"{head.Plain}\n{kernels.Plain}");
+        IExecutable[] parts = report.Graphs.Length == 0 ? [] : module.Executable is Graphs.Dispatch.TrainingGraph training ? training.Variant is { } passes ? [passes.Forward, passes.Backward] : [] : [module.Executable];
+        return parts.OfType<CompiledGraph>().Select(Of).Aggregate(head, (whole, part) => MimeBundle.Of(whole.Html + part.Html, $"{whole.Plain}\n{part.Plain}"));
     }
 
     /// <summary>A compiled decode step: what became of it, and its kernels.</summary>

@@ -14,6 +14,9 @@ public sealed record CompileReport
     /// <summary>Calls that no operator stands for; they run through TorchSharp in their place.</summary>
     public required ImmutableArray<string> OpaqueCalls { get; init; }
 
+    /// <summary>Calls that no operator of a captured graph stands for, and whose own operations are in the graphs that train it (<see cref="ICompiledModule.TrainingGraph"/>).</summary>
+    public ImmutableArray<string> OpenedCalls { get; init; } = [];
+
     /// <summary>How each graph that was captured while gradients were recorded is trained: compiled, or operation by operation and why.</summary>
     public ImmutableArray<string> Training { get; init; } = [];
 
@@ -68,6 +71,11 @@ public sealed record CompileReport
         foreach (var group in OpaqueCalls.GroupBy(call => call))
         {
             yield return $"opaque: {group.Key}{(group.Count() > 1 ? $" × {group.Count()}" : "")}";
+        }
+
+        foreach (var group in OpenedCalls.GroupBy(call => call))
+        {
+            yield return $"trained by its own operations: {group.Key}{(group.Count() > 1 ? $" × {group.Count()}" : "")}";
         }
 
         foreach (var group in OwnSizes.GroupBy(reason => reason))

@@ -27,6 +27,9 @@ public sealed partial class CompiledModule<T1, T2, TResult> : nn.Module<T1, T2, 
     /// <exception cref="InvalidOperationException">None was captured yet.</exception>
     public IExecutable Executable => _cache.Last.Executable;
 
+    /// <inheritdoc/>
+    public Dispatch.JointGraph? TrainingGraph => (Executable as Dispatch.TrainingGraph)?.Variant?.Joint;
+
     /// <summary>The kernels of the graph that was captured last; none where it runs operation by operation.</summary>
     /// <exception cref="InvalidOperationException">None was captured yet.</exception>
     public IReadOnlyList<CpuKernelInfo> Kernels => _cache.Last.Kernels;

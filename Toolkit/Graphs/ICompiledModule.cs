@@ -9,6 +9,13 @@ public interface ICompiledModule
     /// <exception cref="InvalidOperationException">None was captured yet.</exception>
     Graph Graph { get; }
 
+    /// <summary>
+    /// Both passes of the graph that was captured last, as it is trained; null where it is not, or operation by operation (<see cref="CompileReport.Training"/>). What the captured graph has as one
+    /// call of native code (an Embedding, an LSTM) is here by its operations.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">None was captured yet.</exception>
+    Dispatch.JointGraph? TrainingGraph { get; }
+
     /// <summary>What runs the graph that was captured last.</summary>
     /// <exception cref="InvalidOperationException">None was captured yet.</exception>
     IExecutable Executable { get; }

@@ -25,7 +25,8 @@ internal sealed partial class CallCache
                 {
                     Graphs = [.. All.Select(entry => entry.Graph)],
                     Breaks = [.. _breaks.Select(entry => entry.Break).Concat(_splitter.Breaks).Distinct()],
-                    OpaqueCalls = [.. _opaque, .. _splitter.OpaqueCalls],
+                    OpaqueCalls = [.. _opaque, .. _splitter.OpaqueCalls, .. All.Where(entry => !entry.OpensCalls).SelectMany(entry => entry.OpaqueCalls)],
+                    OpenedCalls = [.. All.Where(entry => entry.OpensCalls).SelectMany(entry => entry.OpaqueCalls)],
                     Recompiles = [.. _recompiles, .. _splitter.Recompiles],
                     Continuations = [.. _splitter.Points.OrderBy(point => point.Graphs.FirstOrDefault()?.Number ?? long.MaxValue).Select(point => $"{point.Origin}: {(point.IsSkipped ? "run as it is" : Quantity.Of(point.Graphs.Count, "graph"))}")],
                     Training = [.. All.Select(entry => entry.Executable).OfType<Dispatch.TrainingGraph>().Select(graph => graph.ToString())],

@@ -197,7 +197,7 @@ internal sealed partial class CallCache : IDisposable
             _recompiles.Add(first is null ? why : $"{why} (another size of a dynamic dimension)");
         }
 
-        _opaque.AddRange(run.OpaqueCalls);
+        _opaque.AddRange(run.Specialization is null ? run.OpaqueCalls : []);
         if (run.Specialization is { } made)
         {
             _graphs = [.. _graphs, made];

@@ -23,6 +23,9 @@ internal sealed record CaptureRecipe(
     /// <summary>What the call did with numbers, and the values of the tensors that it asked for their shapes; null where nobody wants to know.</summary>
     public (NumberTrace Trace, Func<Tensor, Value?> ValueOf)? Numbers { get; init; }
 
+    /// <summary>Calls that no operator stands for.</summary>
+    public IReadOnlyList<string> OpaqueCalls { get; init; } = [];
+
     /// <summary>Whether the call left nothing behind but its result and values in tensors: then it can be made again to see what it does.</summary>
     public bool IsRepeatable => Fields.Length == 0 && Frees.Length == 0 && Result is not FramesTemplate;
 
@@ -31,5 +34,5 @@ internal sealed record CaptureRecipe(
         .Distinct<GraphInput>(ReferenceEqualityComparer.Instance).Select(input => Tensors[Graph.Inputs.IndexOf(input)]);
 
     /// <summary>Compiles it.</summary>
-    public Specialization Make() => new(new GuardSet(Guards, Inputs, IsGradEnabled), Executable(Graph), Inputs, Result, Holes, Views, IsDetached, Fields, Frees, HeedsInterruption);
+    public Specialization Make() => new(new GuardSet(Guards, Inputs, IsGradEnabled), Executable(Graph), Inputs, Result, Holes, Views, IsDetached, Fields, Frees, HeedsInterruption) { OpaqueCalls = OpaqueCalls };
 }

@@ -206,6 +206,7 @@ internal sealed partial class CaptureRun
             graph, [.. tracer.Guards, .. separate], tracer.Tensors.Inputs, tracer.Tensors.Tensors, result, places, views, [.. holes.Select(tracer.Detached.Contains)], fields, disposed,
             tracer.HeedsInterruption, tracer.IsGradEnabled, Executable)
         {
+            OpaqueCalls = tracer.OpaqueCalls,
             Numbers = tracer.Numbers is { } numbers ? (numbers, tracer.Tensors.Known) : null,
         };
         if (_isProbe)

@@ -64,6 +64,12 @@ internal sealed class Specialization : IDisposable
         _ => [],
     };
 
+    /// <summary>Calls that no operator of the captured graph stands for.</summary>
+    public IReadOnlyList<string> OpaqueCalls { get; init; } = [];
+
+    /// <summary>Whether graphs that train it have the operations of those calls.</summary>
+    public bool OpensCalls => _executable is Dispatch.TrainingGraph { Variant: not null };
+
     /// <summary>Where the graph's inputs are read.</summary>
     public IReadOnlyList<AccessPath> Inputs { get; }
 

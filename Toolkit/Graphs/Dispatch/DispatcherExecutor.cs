@@ -63,6 +63,13 @@ public sealed class DispatcherExecutor : IExecutable
     /// <exception cref="GraphException">Inputs do not fit, or libtorch refuses them.</exception>
     public Tensor[] Run(ReadOnlySpan<Tensor> inputs)
     {
+        using var still = no_grad();
+        return RunDifferentiably(inputs);
+    }
+
+    /// <summary>Runs it as <see cref="Run"/> does, and lets autograd see it where gradients are on.</summary>
+    public Tensor[] RunDifferentiably(ReadOnlySpan<Tensor> inputs)
+    {
         if (inputs.Length != Graph.Inputs.Length)
         {
             throw new GraphException($"the graph has {Graph.Inputs.Length} inputs and was given {inputs.Length}");
@@ -76,7 +83,6 @@ public sealed class DispatcherExecutor : IExecutable
             }
         }
 
-        using var still = no_grad();
         using var scope = NewDisposeScope();
         var tensors = new Tensor?[_slots];
         inputs.CopyTo(tensors!);
@@ -121,6 +127,7 @@ public sealed class DispatcherExecutor : IExecutable
         }
 
         Tensor[] values = [.. _mutations.Select(slot => _mutations.Length > 1 ? tensors[slot]!.clone() : tensors[slot]!)];
+        using var still = no_grad();
         for (var i = 0; i < values.Length; i++)
         {
             tensors[Graph.Inputs.IndexOf(Graph.Mutations[i].Target)]!.copy_(values[i]);

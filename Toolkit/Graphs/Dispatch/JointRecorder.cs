@@ -11,10 +11,15 @@ namespace Toolkit.Graphs.Dispatch;
 /// <param name="dispatcher">Where operators come from.</param>
 /// <param name="graph">The graph; it may change its inputs.</param>
 /// <param name="held">Tensors that are no inputs: what modules of native code hold.</param>
-internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnlyList<(string Path, Tensor Tensor)> held)
+/// <param name="pure">
+/// The graph without operations in place, where it is to be recorded instead: autograd's way through a view that is changed is one of memory, which cannot be made pure afterwards. Its results
+/// and gradients are held against the graph's.
+/// </param>
+internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnlyList<(string Path, Tensor Tensor)> held, Graph? pure = null)
 {
     // What a kernel looks up at its first run shows in that run alone.
     private const int Runs = 4;
+    private const double Tolerance = 1e-5;
     private static readonly Scalar _shrink = 0.75;
 
     /// <summary>Records.</summary>
@@ -28,7 +33,12 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
         try
         {
             string? difference = null;
-            RequireBackward(Arguments(examples, 0));
+            Run(new GraphInterpreter(graph).Run, Arguments(examples, 0), null);
+            if (pure is not null)
+            {
+                Run(new DispatcherExecutor(pure).RunDifferentiably, Arguments(examples, 0), null);
+            }
+
             set_rng_state(generator);
             for (var run = 0; run < Runs; run++)
             {
@@ -36,7 +46,8 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
                 var next = Once(Arguments(examples, run));
                 if (last is not null && (difference = GraphStructure.Difference(last.Recorded, next.Recorded)) is null)
                 {
-                    return next;
+                    set_rng_state(generator);
+                    return pure is null || Difference(next, examples) is not { } other ? next : throw new GraphException($"the graph without operations in place differs from eager: {other}");
                 }
 
                 last?.Dispose();
@@ -52,22 +63,38 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
         }
     }
 
-    /// <summary>Runs the backward pass once in the way that reports what libtorch refuses: where a gradient of given tensors is asked for, as in the recording, that ends the process.</summary>
-    private void RequireBackward(Tensor[] arguments)
+    private delegate Tensor[] Executor(ReadOnlySpan<Tensor> inputs);
+
+    /// <summary>
+    /// Runs both passes once in the way that reports what libtorch refuses: where a gradient of given tensors is asked for, as in the recording, that ends the process. There are no gradients of
+    /// what modules hold afterwards but those that were there.
+    /// </summary>
+    /// <returns>The outputs, and gradients of the arguments and of what modules hold.</returns>
+    /// <exception cref="GraphException">An argument is left with gradients.</exception>
+    private (Tensor[] Outputs, Tensor?[] Gradients) Run(Executor executor, Tensor[] arguments, IReadOnlyList<Tensor>? seeds)
     {
         using var enabled = enable_grad();
-        using var interpreter = new GraphInterpreter(graph);
         using var plain = held.Count > 0 ? dispatcher.WithoutOneDnn() : null;
-        Tensor[] own = [.. held.Select(entry => entry.Tensor).Where(tensor => tensor.requires_grad)];
+        var wanted = Array.ConvertAll(arguments, argument => argument.requires_grad);
+        Tensor[] own = [.. held.Select(entry => entry.Tensor)];
         Tensor?[] before = [.. own.Select(tensor => tensor.grad)];
         try
         {
             Array.ForEach(own, tensor => tensor.grad = null);
-            var made = interpreter.Run(arguments).Where(result => result.requires_grad).ToArray();
+            var results = executor(arguments);
+            var left = Enumerable.Range(0, arguments.Length).FirstOrDefault(i => arguments[i].requires_grad && !wanted[i], -1);
+            if (left >= 0)
+            {
+                throw new GraphException($"what is left in {graph.Inputs[left].Path} has gradients, which go on in the next call");
+            }
+
+            var made = results.Where(result => result.requires_grad).ToArray();
             if (made.Length > 0)
             {
-                autograd.backward(made, [.. made.Select(result => ones_like(result))]);
+                autograd.backward(made, [.. seeds ?? made.Select(result => ones_like(result))]);
             }
+
+            return (results, [.. arguments.Concat(own).Select(tensor => tensor.requires_grad ? tensor.grad : null)]);
         }
         finally
         {
@@ -76,6 +103,30 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
                 own[i].grad = before[i];
             }
         }
+    }
+
+    /// <summary>What the graph as it is gives otherwise; null for nothing.</summary>
+    private string? Difference(JointRecording recording, IReadOnlyList<Tensor> examples)
+    {
+        Tensor[] arguments;
+        using (no_grad())
+        {
+            arguments = [.. recording.Before.Select((tensor, i) => Copy(tensor).requires_grad_(examples[i].requires_grad))];
+        }
+
+        var joint = recording.Joint;
+        var (outputs, gradients) = Run(new GraphInterpreter(graph).Run, arguments, recording.Seeds);
+        Tensor[] all = [.. examples, .. held.Select(entry => entry.Tensor)];
+        var expected = joint.Sources.Select(source =>
+        {
+            // What the program and a module of native code both use is one source.
+            var tensor = source < joint.Arguments ? all[source] : held.First(entry => entry.Path == joint.Graph.Inputs[source].Path).Tensor;
+            return gradients.Where((gradient, i) => gradient is not null && (ReferenceEquals(all[i], tensor) || (Address(all[i]) is var address and not 0 && address == Address(tensor))))
+                .Aggregate((Tensor?)null, (a, b) => a is null ? b : a.add(b!));
+        });
+        return TrainingTrial.Difference([.. recording.Results.Take(joint.Outputs)], outputs, Tolerance)
+            ?? TrainingTrial.Difference([.. recording.Results.Skip(joint.Outputs)], [.. expected], Tolerance)
+            ?? TrainingTrial.Difference(recording.After, arguments, Tolerance);
     }
 
     /// <summary>
@@ -117,14 +168,14 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
         IReadOnlyList<Tensor> results = [];
         Tensor[] wanted = [.. arguments.Where(argument => argument.requires_grad), .. held.Select(entry => entry.Tensor).Where(tensor => tensor.requires_grad)];
         using var enabled = enable_grad();
-        using var interpreter = new GraphInterpreter(graph);
+        Executor executor = pure is null ? new GraphInterpreter(graph).Run : new DispatcherExecutor(pure).RunDifferentiably;
         using var plain = held.Count > 0 ? dispatcher.WithoutOneDnn() : null;
         var before = Before(arguments);
         var recording = DispatcherRecorder.Record(
             dispatcher,
             session =>
             {
-                var made = interpreter.Run(arguments);
+                var made = executor(arguments);
                 outputs = made.Length;
                 seeded = [.. Enumerable.Range(0, made.Length).Where(i => made[i].requires_grad)];
                 if (seeded.IsEmpty)

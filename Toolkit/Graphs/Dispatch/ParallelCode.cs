@@ -1,30 +1,22 @@
-using System.Runtime.InteropServices;
-
 namespace Toolkit.Graphs.Dispatch;
 
 /// <summary>
 /// A function that goes on to another with the same three arguments, after telling libtorch that this thread is in no parallel region. <c>torch_parallel_for</c> calls what it is given inside one,
 /// where operators use a single thread. It is machine code: nothing managed may lie between an operator that throws and whoever catches that, and code that ends in a jump leaves nothing there.
 /// </summary>
-internal static unsafe class ParallelCode
+internal static class ParallelCode
 {
-    private const int Size = 4096;
-    private const int ReadWrite = 3;
-    private const int ReadExecute = 5;
-    private const int PrivateAnonymous = 0x22;
-
     /// <summary>The function; the other one itself where there is no code for this machine.</summary>
     /// <param name="guard">libtorch's constructor <c>c10::ParallelGuard(bool)</c>; 0 where there is none.</param>
     /// <param name="next">The function to go on to.</param>
     public static nint Before(nint guard, nint next)
     {
-        if (guard == 0 || next == 0 || !OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
+        if (guard == 0 || next == 0)
         {
             return next;
         }
 
-        byte[] code =
-        [
+        var place = MachineCode.Place([
             0x57,                         // push rdi
             0x56,                         // push rsi
             0x52,                         // push rdx
@@ -39,22 +31,9 @@ internal static unsafe class ParallelCode
             0x5F,                         // pop rdi
             0x48, 0xB8, .. Bytes(next),   // mov rax, next
             0xFF, 0xE0,                   // jmp rax
-        ];
-        var place = mmap(0, Size, ReadWrite, PrivateAnonymous, -1, 0);
-        if (place == -1)
-        {
-            return next;
-        }
-
-        code.CopyTo(new Span<byte>((void*)place, Size));
-        return mprotect(place, Size, ReadExecute) == 0 ? place : next;
+        ]);
+        return place == 0 ? next : place;
     }
 
     private static byte[] Bytes(nint address) => BitConverter.GetBytes((long)address);
-
-    [DllImport("libc")]
-    private static extern nint mmap(nint address, nint length, int protection, int flags, int file, nint offset);
-
-    [DllImport("libc")]
-    private static extern int mprotect(nint address, nint length, int protection);
 }

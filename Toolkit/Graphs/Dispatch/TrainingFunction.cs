@@ -2,19 +2,6 @@ using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Dispatch;
 
-/// <summary>One call of a compiled module, from forward to backward.</summary>
-internal sealed class TrainingCall(TrainingVariant variant, Tensor[] inputs)
-{
-    /// <summary>What runs.</summary>
-    public TrainingVariant Variant { get; } = variant;
-
-    /// <summary>What it is given; nothing once the forward pass is through, so that autograd alone decides how long tensors live.</summary>
-    public Tensor[] Inputs { get; set; } = inputs;
-
-    /// <summary>The outputs that have no gradients; none at the places of others.</summary>
-    public Tensor?[] Others { get; set; } = [];
-}
-
 /// <summary>The compiled graphs as autograd sees them.</summary>
 internal sealed class TrainingFunction : autograd.MultiTensorFunction<TrainingFunction>
 {
@@ -39,6 +26,6 @@ internal sealed class TrainingFunction : autograd.MultiTensorFunction<TrainingFu
     public override List<Tensor> backward(autograd.AutogradContext context, List<Tensor> gradients)
     {
         var call = (TrainingCall)context.get_data(Call);
-        return call.Variant.RunBackward(context.get_saved_variables, gradients);
+        return call.Variant.RunBackward(context, call, gradients);
     }
 }

@@ -1,5 +1,6 @@
 using Toolkit.Graphs.Capture;
 using Toolkit.Graphs.Cpu;
+using Toolkit.Graphs.Passes;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Dispatch;
@@ -68,7 +69,7 @@ internal sealed class TrainingGraph : IExecutable
     public void Profile(Tensor[] inputs, int runs) => _variant?.Profile(inputs, _held, runs);
 
     /// <inheritdoc/>
-    /// <exception cref="GraphException">An earlier backward pass failed.</exception>
+    /// <exception cref="GraphException">An earlier backward pass failed, and nobody could be told.</exception>
     public Tensor[] Run(ReadOnlySpan<Tensor> inputs)
     {
         if (!is_grad_enabled())
@@ -85,8 +86,12 @@ internal sealed class TrainingGraph : IExecutable
 
             if (_variant is { Failure: { } failure })
             {
+                var isTold = _variant.IsFailureTold;
                 Drop($"a backward pass failed: {failure}");
-                throw new GraphException($"the compiled backward pass failed, so its gradients are not numbers: {failure}; further calls run operation by operation");
+                if (!isTold)
+                {
+                    throw new GraphException($"the compiled backward pass failed, so its gradients are not numbers: {failure}; further calls run operation by operation");
+                }
             }
         }
 
@@ -140,7 +145,7 @@ internal sealed class TrainingGraph : IExecutable
 
         try
         {
-            using var recording = new JointRecorder(DispatcherCapture.Required, Graph, held).Record(inputs);
+            using var recording = Record(inputs, held);
             _variant = Compile(recording, [.. held.Select(entry => entry.Path)]);
             _all.Add(_variant);
             WhyNot = null;
@@ -149,6 +154,20 @@ internal sealed class TrainingGraph : IExecutable
         {
             // Whatever the call itself throws, it throws again when it runs operation by operation.
             Drop(problem.Message.Split('\n')[0]);
+        }
+    }
+
+    /// <summary>As it is; where that cannot be, without operations in place.</summary>
+    private JointRecording Record(Tensor[] inputs, (string Path, Tensor Tensor)[] held)
+    {
+        var dispatcher = DispatcherCapture.Required;
+        try
+        {
+            return new JointRecorder(dispatcher, Graph, held).Record(inputs);
+        }
+        catch (GraphException) when (Graph.Nodes.Any(node => node.Operator.IsMutating))
+        {
+            return new JointRecorder(dispatcher, Graph, held, new CopiesWithGradients().Run(new Functionalization().Run(Graph))).Record(inputs);
         }
     }
 

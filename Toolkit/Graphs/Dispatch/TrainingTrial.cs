@@ -35,6 +35,17 @@ internal static class TrainingTrial
         }
     }
 
+    /// <summary>What differs of tensors that belong together, so that the greatest says what is next to nothing; null for nothing.</summary>
+    public static string? Difference(IReadOnlyList<Tensor?> actual, IReadOnlyList<Tensor?> expected, double tolerance)
+    {
+        var least = Negligible * expected.OfType<Tensor>().Select(Greatest).DefaultIfEmpty().Max();
+        return actual.Zip(expected).Select(pair => Difference(pair.First, pair.Second, tolerance, least)).FirstOrDefault(text => text is not null);
+    }
+
+    private static string? Difference(Tensor? actual, Tensor? expected, double tolerance, double least) =>
+        actual is null || expected is null ? (actual is null) == (expected is null) ? null : "a tensor is there that should not be, or is not there"
+            : Distance(actual.detach(), expected.detach(), least) is var distance && distance <= tolerance ? null : FormattableString.Invariant($"a tensor is off by {distance:g2} of its greatest value");
+
     private static string? Difference(Tensor actual, Tensor expected, string name, double least)
     {
         if (TensorType.Of(actual) != TensorType.Of(expected))

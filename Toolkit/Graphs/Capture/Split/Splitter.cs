@@ -178,7 +178,7 @@ internal sealed class Splitter(nn.Module module, MethodInfo method, CompileOptio
         call.IsCaptured = true;
         var run = new CaptureRun(module, method, options, call);
         result = run.Continue(frames, point.Layout, live, _changing);
-        _opaque.AddRange(run.OpaqueCalls);
+        _opaque.AddRange(run.Specialization is null ? run.OpaqueCalls : []);
         Note(run.Break);
         if (run.Specialization is { } made)
         {
