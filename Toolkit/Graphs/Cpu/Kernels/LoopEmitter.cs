@@ -6,7 +6,7 @@ namespace Toolkit.Graphs.Cpu;
 internal sealed partial class LoopEmitter
 {
     private const long Block = 4096;
-    private const long LongestTogether = 64; // vectors of a row
+    private const long MostBytesTogether = 24 << 10; // that rows side by side walk through, so that the first cache holds them
     private const int MostTogether = 2;
     private const long LongestKept = 8192; // values of a column that may be kept: with its neighbours they shall stay in the second cache
     private readonly LoopBody _body;
@@ -232,7 +232,10 @@ internal sealed partial class LoopEmitter
     }
 
     /// <summary>How many rows are computed side by side: between the passes over a short row the processor waits for sums, which it does once for all of them.</summary>
-    private int RowsTogether => _isVector && !_isSizeless && Passes > 1 && RowLength <= LongestTogether * _width ? (int)Math.Min(MostTogether, RowCount) : 1;
+    private int RowsTogether => _isVector && !_isSizeless && Passes > 1 && BytesTogether <= MostBytesTogether ? (int)Math.Min(MostTogether, RowCount) : 1;
+
+    private long BytesTogether => _body.Operands.Where(operand => operand.Buffer is not null && operand.Strides[_body.Rows..].Any(stride => stride != 0))
+        .Sum(operand => RowLength * DataTypes.Size(operand.DType) * (HasRows(operand) ? MostTogether : 1));
 
     /// <summary>Ends the names of what belongs to one of the rows.</summary>
     private string Side => _side == 0 ? "" : ((char)('a' + _side)).ToString();
