@@ -68,7 +68,8 @@ internal static class SpecialLowerings
 
     private static IReadOnlyList<Value>? Spread(LeafCall call, string name, long[]? dimensions)
     {
-        var unbiased = call.Arguments[dimensions is null ? 0 : 1] is true;
+        // Of all values, TorchSharp's variance is the unbiased one whatever is asked for.
+        var unbiased = call.Arguments[dimensions is null ? 0 : 1] is true || (name == "var" && dimensions is null);
         var keep = dimensions is not null && call.Arguments[2] is true;
         return dimensions is not null && call.Arguments[3] is not null ? null
             : [call.Add($"aten::{name}.correction", call.Value(call.Self), dimensions is null ? NoArgument.Instance : (Argument)dimensions, unbiased ? 1L : 0L, keep)];

@@ -21,21 +21,35 @@ internal sealed partial class LoopEmitter
         }
 
         var unroll = reductions.Length > 0 && (length ?? long.MaxValue) >= 8 * _width && needed.Sum(e => e.Cost) < 12 ? 4 : 1;
-        foreach (var e in reductions)
+        string Parts(Expression e) => Enumerable.Range(0, unroll).Select(u => $"m{e.Id}{Side}_{u}").Aggregate((a, b) => Combine(e, a, b));
+        void Begin() => Array.ForEach(reductions, e =>
         {
             for (var u = 0; u < unroll; u++)
             {
                 _code.Line($"var m{e.Id}{Side}_{u} = Spread({Identity(e)});");
             }
+        });
+        if (reductions.Any(e => e.Reduction == Reduction.Sum) && IsLong(length))
+        {
+            Array.ForEach(reductions, e => _code.Line($"var s{e.Id}{Side} = Spread({Identity(e)});"));
+            Within(needed, () => _code.Block(Invariant($"for (long chunk = {from}; chunk < {to}; chunk += {Chunk * _width})"), () =>
+            {
+                _code.Line(Invariant($"var end{pass} = Math.Min(chunk + {Chunk * _width}, {to});"));
+                Begin();
+                Vectors(pass, needed, reductions, "chunk", $"end{pass}", length, unroll);
+                Array.ForEach(reductions, e => _code.Line($"s{e.Id}{Side} = {Combine(e, $"s{e.Id}{Side}", Parts(e))};"));
+            }));
+            Array.ForEach(reductions, e => _code.Line($"var r{e.Id}{Side} = {e.Reduction}(s{e.Id}{Side});"));
+            return;
         }
 
+        Begin();
         Within(needed, () => Vectors(pass, needed, reductions, from, to, length, unroll));
-        foreach (var e in reductions)
-        {
-            var parts = Enumerable.Range(0, unroll).Select(u => $"m{e.Id}{Side}_{u}").Aggregate((a, b) => Combine(e, a, b));
-            _code.Line($"var r{e.Id}{Side} = {e.Reduction}({parts});");
-        }
+        Array.ForEach(reductions, e => _code.Line($"var r{e.Id}{Side} = {e.Reduction}({Parts(e)});"));
     }
+
+    /// <summary>Whether so much is added up in a lane that it is done in chunks. Where rows of several dimensions have a short last one, that would cost more than it is worth.</summary>
+    private bool IsLong(long? length) => _isSizeless || (RowLength > 2 * Chunk * _width && (length ?? long.MaxValue) >= 16 * _width);
 
     /// <summary>Vectors one after another along the last dimension, some at a time, then what is left.</summary>
     private void Vectors(int pass, List<Expression> needed, Expression[] reductions, string from, string to, long? length, int unroll)

@@ -65,6 +65,23 @@ public sealed class LoweringCheckTests
         Assert.True(checkedNames.Count > 30, string.Join(", ", checkedNames));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_spread_of_all_values_is_what_TorchSharp_makes_of_it(bool isUnbiased)
+    {
+        using var scope = NewDisposeScope();
+        using var still = no_grad();
+        using var module = new Spread(isUnbiased);
+        var compiled = module.Compile(new() { FullGraph = true });
+        var x = randn(3, 3);
+        for (var i = 0; i < 2; i++)
+        {
+            var error = (compiled.call(x) - module.call(x)).abs().max().ToSingle();
+            Assert.True(error < 1e-5, $"call {i}: {error:E2}");
+        }
+    }
+
     /// <summary>Methods in place whose result has the receiver's shape and type.</summary>
     private static bool IsOneShape(string key) => key.Split('(')[0]["Tensor.".Length..] is "add" or "sub" or "mul" or "true_divide" or "floor_divide" or "remainder" or "fmod" or "clamp" or "clamp_min"
         or "clamp_max" or "masked_fill" or "addcmul" or "addcdiv" or "lerp" or "leaky_relu" or "elu" or "threshold" or "tril" or "triu" or "index_add" or "index_fill" or "scatter" or "scatter_add";
@@ -135,5 +152,10 @@ public sealed class LoweringCheckTests
         }
 
         Assert.True(LoweringCheck.Difference(graph, Again, tensors) is null or "", $"{LoweringRule.KeyOf(method)}: {LoweringCheck.Difference(graph, Again, tensors)}");
+    }
+
+    private sealed class Spread(bool isUnbiased) : nn.Module<Tensor, Tensor>(nameof(Spread))
+    {
+        public override Tensor forward(Tensor input) => stack([input.var(isUnbiased), input.std(isUnbiased)]);
     }
 }

@@ -97,6 +97,33 @@ public sealed class ReductionKernelTests
         Assert.True(error < 2e-6, $"{error:E2}");
     }
 
+    [Theory]
+    [InlineData(4, new long[] { 2, 300_001 })]
+    [InlineData(8, new long[] { 2, 300_001 })]
+    [InlineData(16, new long[] { 2, 300_001 })]
+    [InlineData(16, new long[] { 3, 2, 700, 300 })]
+    public void Long_rows_are_summed_as_exactly_as_libtorch_does(int width, long[] shape)
+    {
+        var g = new GraphBuilder();
+        var x = g.Input(new(ScalarType.Float32, Shape.Create(shape)), GraphInputKind.Argument, "x");
+        long[] dims = [.. Enumerable.Range(1, shape.Length - 1).Where(d => d != 1 || shape.Length == 2).Select(d => (long)d)];
+        var dear = g.Add("aten::add.Scalar", g.Add("aten::add.Tensor", g.Add("aten::mul.Tensor", g.Add("aten::tanh", x), g.Add("aten::sigmoid", x)), g.Add("aten::cos", x)), 2.0);
+        Value[] results = [g.Add("aten::sum.dim_IntList", dear, dims, true), g.Add("aten::sum.dim_IntList", x, dims, false), g.Add("aten::var.correction", x, dims, 0.0, false), g.Add("aten::amax", x, dims, false)];
+        using var executable = CpuBackend.Compile(g.Build(results), new CpuOptions { CacheFolder = null, VectorWidth = width });
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(5);
+        var input = rand(shape, ScalarType.Float32, generator: generator) + 0.3;
+        var wide = input.to(ScalarType.Float64);
+        Tensor[] exact = [((wide.tanh() * wide.sigmoid()) + wide.cos() + 2).sum(dims, true), wide.sum(dims), wide.var(dims, unbiased: false), wide.amax(dims)];
+        var actual = executable.Run([input]);
+        Assert.Empty(executable.FallbackCalls);
+        for (var i = 0; i < exact.Length; i++)
+        {
+            var error = ((actual[i].to(ScalarType.Float64) - exact[i]).abs() / exact[i]).max().item<double>();
+            Assert.True(error < 1e-6, $"output {i}: {error:E2}");
+        }
+    }
+
     private static Graph Make(string name, ScalarType type, long[] shape, long[] dims)
     {
         var g = new GraphBuilder();
