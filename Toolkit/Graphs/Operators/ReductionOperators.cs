@@ -59,7 +59,7 @@ internal static class ReductionOperators
             e =>
             {
                 var (x, dim) = (e["self"].to(e.Output().DType), Dimensions(e));
-                var most = x.amax(dim, true);
+                var most = x.amax(dim, true).detach(); // the result does not depend on it, and so do not its gradients
                 most = where(most.isinf(), zeros_like(most), most);
                 var sum = x.sub(most).exp().sum(dim, e.Flag("keepdim")).log();
                 return sum.add(most.reshape(sum.shape), e.Number(1));
