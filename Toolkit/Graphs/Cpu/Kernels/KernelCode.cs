@@ -18,6 +18,9 @@ internal sealed record KernelCode
     /// <summary>Number of pieces that can be computed independently.</summary>
     public required long Units { get; init; }
 
+    /// <summary>Units that one call should have at least, where it works on several at a time and must fill and empty its pipeline.</summary>
+    public long UnitsOfCall { get; init; } = 1;
+
     /// <summary>Bytes of memory that a thread needs for itself.</summary>
     public long ScratchBytes { get; init; }
 

@@ -7,54 +7,78 @@ internal sealed partial class LoopEmitter
     /// <summary>One pass over a row, or over a part of one.</summary>
     private void Pass(int pass, string from, string to, long? length)
     {
-        var reductions = _live.Where(e => e.Reduction is not null && e.Level == pass + 1).ToArray();
-        var needed = Needed(pass);
+        var stage = StageOf(pass);
         if (!_isVector)
         {
-            foreach (var e in reductions)
-            {
-                _code.Line($"var r{e.Id}{Side} = {Identity(e)};");
-            }
-
-            Within(needed, () => _code.Block($"for (long j = {from}; j < {to}; j++)", () => Step(pass, needed, reductions, "", "", null)));
+            Begin(stage, 1);
+            Within(stage.Needed, () => _code.Block($"for (long j = {from}; j < {to}; j++)", () => Step(stage, "", "", null)));
             return;
         }
 
-        var unroll = reductions.Length > 0 && (length ?? long.MaxValue) >= 8 * _width && needed.Sum(e => e.Cost) < 12 ? 4 : 1;
-        string Parts(Expression e) => Enumerable.Range(0, unroll).Select(u => $"m{e.Id}{Side}_{u}").Aggregate((a, b) => Combine(e, a, b));
-        void Begin() => Array.ForEach(reductions, e =>
+        var unroll = stage.Reductions.Length > 0 && (length ?? long.MaxValue) >= 8 * _width && stage.Needed.Sum(e => e.Cost) < 12 ? 4 : 1;
+        if (stage.Reductions.Any(e => e.Reduction == Reduction.Sum) && IsLong(length))
         {
-            for (var u = 0; u < unroll; u++)
-            {
-                _code.Line($"var m{e.Id}{Side}_{u} = Spread({Identity(e)});");
-            }
-        });
-        if (reductions.Any(e => e.Reduction == Reduction.Sum) && IsLong(length))
-        {
-            Array.ForEach(reductions, e => _code.Line($"var s{e.Id}{Side} = Spread({Identity(e)});"));
-            Within(needed, () => _code.Block(Invariant($"for (long chunk = {from}; chunk < {to}; chunk += {Chunk * _width})"), () =>
+            Array.ForEach(stage.Reductions, e => _code.Line($"var s{e.Id}{Side} = Spread({Identity(e)});"));
+            Within(stage.Needed, () => _code.Block(Invariant($"for (long chunk = {from}; chunk < {to}; chunk += {Chunk * _width})"), () =>
             {
                 _code.Line(Invariant($"var end{pass} = Math.Min(chunk + {Chunk * _width}, {to});"));
-                Begin();
-                Vectors(pass, needed, reductions, "chunk", $"end{pass}", length, unroll);
-                Array.ForEach(reductions, e => _code.Line($"s{e.Id}{Side} = {Combine(e, $"s{e.Id}{Side}", Parts(e))};"));
+                Begin(stage, unroll);
+                Vectors([stage], "chunk", $"end{pass}", length, unroll);
+                Array.ForEach(stage.Reductions, e => _code.Line($"s{e.Id}{Side} = {Combine(e, $"s{e.Id}{Side}", Parts(e, unroll))};"));
             }));
-            Array.ForEach(reductions, e => _code.Line($"var r{e.Id}{Side} = {e.Reduction}(s{e.Id}{Side});"));
+            Array.ForEach(stage.Reductions, e => _code.Line($"var r{e.Id}{Side} = {e.Reduction}(s{e.Id}{Side});"));
             return;
         }
 
-        Begin();
-        Within(needed, () => Vectors(pass, needed, reductions, from, to, length, unroll));
-        Array.ForEach(reductions, e => _code.Line($"var r{e.Id}{Side} = {e.Reduction}({Parts(e)});"));
+        Begin(stage, unroll);
+        Within(stage.Needed, () => Vectors([stage], from, to, length, unroll));
+        End(stage, unroll);
     }
+
+    /// <summary>A pass over one of the rows that are in work.</summary>
+    /// <param name="Pass">Its number.</param>
+    /// <param name="Side">Which row.</param>
+    /// <param name="Needed">What it computes or reads, in order.</param>
+    /// <param name="Reductions">What it reduces.</param>
+    private sealed record Stage(int Pass, int Side, List<Expression> Needed, Expression[] Reductions);
+
+    private Stage StageOf(int pass) => new(pass, _side, Needed(pass), [.. _live.Where(e => e.Reduction is not null && e.Level == pass + 1)]);
+
+    /// <summary>Where reductions begin: as many totals of each as there are steps in one turn of the loop.</summary>
+    private void Begin(Stage stage, int unroll)
+    {
+        foreach (var e in stage.Reductions)
+        {
+            foreach (var u in Enumerable.Range(0, unroll))
+            {
+                _code.Line(_isVector ? $"var m{e.Id}{Side}_{u} = Spread({Identity(e)});" : $"var r{e.Id}{Side} = {Identity(e)};");
+            }
+        }
+    }
+
+    private void End(Stage stage, int unroll) => Array.ForEach(stage.Reductions, e => _code.Line($"var r{e.Id}{Side} = {e.Reduction}({Parts(e, unroll)});"));
+
+    private string Parts(Expression e, int unroll) => Enumerable.Range(0, unroll).Select(u => $"m{e.Id}{Side}_{u}").Aggregate((a, b) => Combine(e, a, b));
 
     /// <summary>Whether so much is added up in a lane that it is done in chunks. Where rows of several dimensions have a short last one, that would cost more than it is worth.</summary>
     private bool IsLong(long? length) => _isSizeless || (RowLength > 2 * Chunk * _width && (length ?? long.MaxValue) >= 16 * _width);
 
     /// <summary>Vectors one after another along the last dimension, some at a time, then what is left.</summary>
-    private void Vectors(int pass, List<Expression> needed, Expression[] reductions, string from, string to, long? length, int unroll)
+    private void Vectors(Stage[] stages, string from, string to, long? length, int unroll)
     {
-        var counter = Invariant($"j{pass}{Side}");
+        var counter = Invariant($"j{stages[0].Pass}{Side}");
+        void Steps(int u, string index, string? count)
+        {
+            var side = _side;
+            foreach (var stage in stages)
+            {
+                _side = stage.Side;
+                Step(stage, $"{Side}_{u}", index, count);
+            }
+
+            _side = side;
+        }
+
         _code.Line($"long {counter} = {from};");
         if (unroll > 1)
         {
@@ -62,14 +86,14 @@ internal sealed partial class LoopEmitter
             {
                 for (var u = 0; u < unroll; u++)
                 {
-                    Step(pass, needed, reductions, $"_{u}", u == 0 ? counter : Invariant($"{counter} + {u * _width}"), null);
+                    Steps(u, u == 0 ? counter : Invariant($"{counter} + {u * _width}"), null);
                 }
             });
         }
 
-        if (length is null || length >= _width)
+        if (length is null || (unroll == 1 ? length >= _width : length % (unroll * _width) >= _width))
         {
-            _code.Block(Invariant($"for (; {counter} + {_width} <= {to}; {counter} += {_width})"), () => Step(pass, needed, reductions, "_0", counter, null));
+            _code.Block(Invariant($"for (; {counter} + {_width} <= {to}; {counter} += {_width})"), () => Steps(0, counter, null));
         }
 
         if (length is null || length % _width != 0)
@@ -77,7 +101,7 @@ internal sealed partial class LoopEmitter
             _code.Block($"if ({counter} < {to})", () =>
             {
                 _code.Line($"var count = {to} - {counter};");
-                Step(pass, needed, reductions, "_0", counter, "count");
+                Steps(0, counter, "count");
             });
         }
     }
@@ -128,13 +152,14 @@ internal sealed partial class LoopEmitter
             text += " + " + Times($"o{level}", _body.Extents[(_body.Rows + level + 1)..].Aggregate(1L, (product, size) => product * size));
         }
 
-        return Invariant($"(float*)scratch + {((_side * _scratch.Count) + _scratch.IndexOf(e)) * (RowLength + _width)} + {text}");
+        return Invariant($"{Scratch} + {_scratch.IndexOf(e) * (RowLength + _width)} + {text}");
     }
 
     /// <summary>What happens at one place of a row (or at as many as a vector has lanes).</summary>
-    private void Step(int pass, List<Expression> needed, Expression[] reductions, string suffix, string index, string? count)
+    private void Step(Stage stage, string suffix, string index, string? count)
     {
-        foreach (var e in needed)
+        var pass = stage.Pass;
+        foreach (var e in stage.Needed)
         {
             var isRead = _keeps && e.Level < pass && IsDear(e);
             var text = (e.Operand ?? Written(e, pass)) is { } operand ? Load(operand, index, count)
@@ -146,9 +171,9 @@ internal sealed partial class LoopEmitter
             }
         }
 
-        foreach (var e in reductions)
+        foreach (var e in stage.Reductions)
         {
-            var total = _isVector ? $"m{e.Id}{Side}{suffix}" : $"r{e.Id}{Side}";
+            var total = _isVector ? $"m{e.Id}{suffix}" : $"r{e.Id}{Side}";
             var next = Factors(e) is [var x, var y] ? $"Fma({Name(x, _isVector, suffix)}, {Name(y, _isVector, suffix)}, {total})" : Combine(e, total, Name(e.Arguments[0], _isVector, suffix));
             _code.Line($"{total} = {(count is null ? next : $"Select(Lanes({count}), {next}, {total})")};");
         }

@@ -6,8 +6,6 @@ namespace Toolkit.Graphs.Cpu;
 internal sealed partial class LoopEmitter
 {
     private const long Block = 4096;
-    private const long MostBytesTogether = 24 << 10; // that rows side by side walk through, so that the first cache holds them
-    private const int MostTogether = 2;
     private const long LongestKept = 8192; // values of a column that may be kept: with its neighbours they shall stay in the second cache
     private readonly LoopBody _body;
     private readonly CodeWriter _code;
@@ -21,7 +19,7 @@ internal sealed partial class LoopEmitter
     private readonly bool _isColumns; // rows side by side in the lanes of a vector, instead of one after another
     private readonly string _direct; // what the kernel itself has computed, for operands without memory
     private readonly Dictionary<LoopOperand, int> _arguments;
-    private int _side; // which of the rows that are computed side by side is written
+    private int _side; // which of the rows in work is written: by the pass that it is in
     private readonly HashSet<LoopOperand> _within = new(ReferenceEqualityComparer.Instance); // operands with a pointer to the place in the outer reduced dimensions
 
     private LoopEmitter(LoopBody body, CodeWriter code, int width, string direct, Dictionary<LoopOperand, int> arguments, bool isSizeless)
@@ -61,15 +59,12 @@ internal sealed partial class LoopEmitter
             return emitter.EmitColumns(arguments);
         }
 
-        var together = isBlocked ? 1 : emitter.RowsTogether;
-        code.Line("var unit = begin;");
-        if (together > 1)
+        if (!isBlocked && emitter.IsPipelined)
         {
-            string[] side = [.. Enumerable.Range(0, together).Select(i => i == 0 ? "unit" : Invariant($"(unit + {i})"))];
-            code.Block(Invariant($"for (; unit + {together} <= end; unit += {together})"), () => emitter.Rows(side, "0", Invariant($"{body.Extents[^1]}"), body.Extents[^1]));
+            return emitter.EmitPipeline(arguments);
         }
 
-        code.Block("for (; unit < end; unit++)", () =>
+        code.Block("for (var unit = begin; unit < end; unit++)", () =>
         {
             if (isBlocked)
             {
@@ -82,7 +77,7 @@ internal sealed partial class LoopEmitter
                 emitter.Row("unit", "0", Invariant($"{body.Extents[^1]}"), isSizeless ? null : body.Extents[^1]);
             }
         });
-        return emitter.Code(body.HasReductions ? "Rows" : "Pointwise", arguments, rows * blocks, emitter._scratch.Count * (length + width) * together);
+        return emitter.Code(body.HasReductions ? "Rows" : "Pointwise", arguments, rows * blocks, emitter._scratch.Count * (length + width));
     }
 
     /// <summary>Adds to a kernel what a loop does with part of a row that the kernel has just computed.</summary>
@@ -231,47 +226,31 @@ internal sealed partial class LoopEmitter
         }
     }
 
-    /// <summary>How many rows are computed side by side: between the passes over a short row the processor waits for sums, which it does once for all of them.</summary>
-    private int RowsTogether => _isVector && !_isSizeless && Passes > 1 && BytesTogether <= MostBytesTogether ? (int)Math.Min(MostTogether, RowCount) : 1;
-
-    private long BytesTogether => _body.Operands.Where(operand => operand.Buffer is not null && operand.Strides[_body.Rows..].Any(stride => stride != 0))
-        .Sum(operand => RowLength * DataTypes.Size(operand.DType) * (HasRows(operand) ? MostTogether : 1));
-
-    /// <summary>Ends the names of what belongs to one of the rows.</summary>
+    /// <summary>Ends the names of what belongs to one of the rows in work.</summary>
     private string Side => _side == 0 ? "" : ((char)('a' + _side)).ToString();
 
-    /// <summary>Everything for one row, or a part of one.</summary>
-    private void Row(string row, string from, string to, long? length) => Rows([row], from, to, length);
-
-    /// <summary>Everything for some rows, pass by pass.</summary>
-    private void Rows(string[] rows, string from, string to, long? length)
+    /// <summary>Everything for one row, or a part of one, pass by pass.</summary>
+    private void Row(string row, string from, string to, long? length)
     {
-        void ForEachRow(Action<string> write)
-        {
-            for (_side = 0; _side < rows.Length; _side++)
-            {
-                write(rows[_side]);
-            }
-
-            _side = 0;
-        }
-
-        ForEachRow(row => RowPointers(row, _body.Rows, null));
+        RowPointers(row, _body.Rows, null);
         var passes = Passes;
         for (var pass = 0; pass < passes; pass++)
         {
-            ForEachRow(_ => RowValues(pass));
-            ForEachRow(_ => Pass(pass, from, to, length));
+            RowValues(pass);
+            Pass(pass, from, to, length);
         }
 
-        ForEachRow(_ => RowValues(passes));
-        ForEachRow(_ =>
+        RowValues(passes);
+        RowStores();
+    }
+
+    /// <summary>Values of the whole row that are written.</summary>
+    private void RowStores()
+    {
+        foreach (var (output, value, _) in _body.Stores.Where(store => !store.IsFull))
         {
-            foreach (var (output, value, _) in _body.Stores.Where(store => !store.IsFull))
-            {
-                _code.Line($"Set({Pointer(output)}, 0, {Name(value, isVector: false)});");
-            }
-        });
+            _code.Line($"Set({Pointer(output)}, 0, {Name(value, isVector: false)});");
+        }
     }
 
     /// <summary>Where the row begins in every operand that has a row dimension.</summary>
