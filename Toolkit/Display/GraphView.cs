@@ -88,7 +88,7 @@ internal static class GraphView
         var title = module.ToString()!.Split(':')[0];
         var state = Of(report, title);
         var head = MimeBundle.Of(state.Html!, $"{title}\n{state.Plain}");
-        IExecutable[] parts = report.Graphs.Length == 0 ? [] : module.Executable is Graphs.Dispatch.TrainingGraph training ? training.Variant is { } passes ? [passes.Forward, passes.Backward] : [] : [module.Executable];
+        IExecutable[] parts = report.Graphs.Length == 0 ? [] : module.Executable is Graphs.Autograd.TrainingGraph training ? training.Variant is { } passes ? [passes.Forward, passes.Backward] : [] : [module.Executable];
         return parts.OfType<CompiledGraph>().Select(Of).Aggregate(head, (whole, part) => MimeBundle.Of(whole.Html + part.Html, $"{whole.Plain}\n{part.Plain}"));
     }
 

@@ -1,9 +1,9 @@
-using Toolkit.Graphs.Capture;
 using Toolkit.Graphs.Cpu;
+using Toolkit.Graphs.Dispatch;
 using Toolkit.Graphs.Passes;
 using static TorchSharp.torch;
 
-namespace Toolkit.Graphs.Dispatch;
+namespace Toolkit.Graphs.Autograd;
 
 /// <summary>
 /// Runs a captured graph where gradients are recorded: by a compiled forward graph and, when backward() comes, a compiled backward graph, which autograd sees as one function. The guards of the
