@@ -103,7 +103,7 @@ internal sealed class TrainingGraph : IExecutable
 
     /// <summary>One line.</summary>
     public override string ToString() => _variant is { } variant
-        ? $"trained by a forward graph of {variant.Partition.Forward.Nodes.Length} nodes and a backward graph of {variant.Partition.Backward.Nodes.Length}, {variant.Partition.SavedBytes} bytes kept between them{_note}"
+        ? $"trained by a forward graph of {variant.Partition.Forward.Nodes.Length} nodes and a backward graph of {variant.Partition.Backward.Nodes.Length}, {Quantity.Of(variant.Partition.SavedBytes, "byte")} kept between them{_note}"
         : WhyNot is { } reason ? $"trained operation by operation: {reason}" : "not trained yet";
 
     /// <summary>Whether the modules of native code hold what they held, as trainable as it was.</summary>

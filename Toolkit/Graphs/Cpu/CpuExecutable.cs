@@ -113,6 +113,13 @@ public sealed class CpuExecutable : IExecutable
         }
     }
 
+    /// <summary>As in <c>7 kernels, 25 matrix products of libtorch, 294,912 bytes of intermediates; through TorchSharp: aten::sort</c>.</summary>
+    public override string ToString()
+    {
+        var others = string.Join(", ", FallbackCalls.Select(call => call.Node.Operator.Name).Distinct());
+        return $"{Quantity.Of(Kernels.Count, "kernel")}, {Quantity.Of(LibTorchProducts, "matrix product")} of libtorch, {Quantity.Of(ArenaBytes, "byte")} of intermediates{(others == "" ? "" : $"; through TorchSharp: {others}")}";
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
