@@ -166,7 +166,7 @@ public sealed class TextEncoder : IDisposable
 
     /// <summary>One line: shape and size.</summary>
     public override string ToString() =>
-        $"{BertConfig.Family} encoder of {Model.Config.Layers} layers, width {Model.Config.Width}, vocabulary {Model.Config.VocabularySize}: {Model.ParameterCount / 1e6:0.##} M parameters";
+        $"{BertConfig.Family} encoder of {Model.Config.Layers} {(Model.Config.Layers == 1 ? "layer" : "layers")}, width {Model.Config.Width}, vocabulary {Model.Config.VocabularySize}: {Model.ParameterCount / 1e6:0.##} M parameters";
 
     /// <summary>The tokens of a text and those around it; where they are too many, the text's last ones are left out.</summary>
     private int[] Encode(string text)

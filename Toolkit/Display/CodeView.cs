@@ -8,7 +8,7 @@ internal static partial class CodeView
 {
     private const string Style = """
         <style>
-        .tk-code{font:12px/1.5 ui-monospace,Consolas,monospace;white-space:pre;overflow-x:auto;margin:.3em 0;tab-size:4}
+        .tk-code{font:12px/1.5 ui-monospace,Consolas,monospace;white-space:pre;overflow:auto;max-height:42em;margin:.3em 0;tab-size:4}
         .tk-code .k{color:#3b82c4}.tk-code .c{opacity:.62;font-style:italic}.tk-code .n{color:#b06a1c}.tk-code .s{color:#4c9a5c}.tk-code .t{color:#9268c0}.tk-code .f{font-weight:600}
         </style>
         """;

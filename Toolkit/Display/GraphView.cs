@@ -17,7 +17,7 @@ internal static class GraphView
         var names = Names(graph);
         var table = new TableView(["", "module", "operation", "result", "line"], graph.Nodes.Take(MostRows).Select((node, i) => (IReadOnlyList<object?>)
         [
-            i, node.Origin.Module, $"{Operation(node)}({Arguments(node, names)})", string.Join(", ", node.Outputs.Select(output => output.ToString())), Line(node.Origin),
+            i, node.Origin.Module, $"{Operation(node)}({Arguments(node, names)})", string.Join(", ", node.Outputs.Select(output => output.ToString())), Line(node.Origin).Replace(' ', '\u00a0'),
         ]))
         {
             Note = graph.Nodes.Length > MostRows ? $"the first {MostRows} of {Units.Count(graph.Nodes.Length)} operations" : "",
@@ -88,7 +88,7 @@ internal static class GraphView
         var title = module.ToString()!.Split(':')[0];
         var state = Of(report, title);
         var head = MimeBundle.Of(state.Html!, $"{title}\n{state.Plain}");
-        IExecutable[] parts = report.Graphs.Length == 0 ? [] : module.Executable is Graphs.Dispatch.TrainingGraph training ? training.Variant is { } passes ? [passes.Forward, passes.Backward] : [] : [module.Executable];
+        IExecutable[] parts = report.Graphs.Length == 0 ? [] : module.Executable is Graphs.Autograd.TrainingGraph training ? training.Variant is { } passes ? [passes.Forward, passes.Backward] : [] : [module.Executable];
         return parts.OfType<CompiledGraph>().Select(Of).Aggregate(head, (whole, part) => MimeBundle.Of(whole.Html + part.Html, $"{whole.Plain}\n{part.Plain}"));
     }
 
@@ -107,7 +107,7 @@ internal static class GraphView
         string[] notes =
         [
             artifact.Path, $"saved by {artifact.Versions}",
-            string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{artifact.Weights.Count} weights, {Units.Bytes(artifact.Weights.Values.Sum(weight => weight.numel() * weight.element_size()))}; {artifact.LoadedCode} compiled assemblies fit this machine"),
+            string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{artifact.Weights.Count} weights, {Units.Bytes(artifact.Weights.Values.Sum(weight => weight.numel() * weight.element_size()))}; {artifact.LoadedCode} of the saved assemblies {(artifact.LoadedCode == 1 ? "fits" : "fit")} this machine"),
         ];
         var graphs = artifact.Executables.Select(Of).ToArray();
         return MimeBundle.Of(

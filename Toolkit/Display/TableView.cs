@@ -1,16 +1,17 @@
 using System.Collections;
 using System.Reflection;
 using System.Text;
+using System.Text.RegularExpressions;
 using Microsoft.Data.Analysis;
 using Spectre.Console;
 using SpectreText = Spectre.Console.Text;
 
 namespace Toolkit.Display;
 
-/// <summary>Rows and columns as an HTML table and as text. Columns of numbers are right-aligned.</summary>
+/// <summary>Rows and columns as an HTML table and as text. Columns of numbers, also of such as are written with a unit (12.5 MB), are right-aligned.</summary>
 /// <param name="columns">Column titles.</param>
 /// <param name="rows">Cells, one list a row, in the order of the columns.</param>
-public sealed class TableView(IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<object?>> rows) : IDisplayable
+public sealed partial class TableView(IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<object?>> rows) : IDisplayable
 {
     /// <summary>Rows that a sequence of unknown length shows at most.</summary>
     internal const int MostRows = 20;
@@ -62,7 +63,12 @@ public sealed class TableView(IReadOnlyList<string> columns, IEnumerable<IReadOn
     }
 
     private static bool IsNumber(object value) =>
-        value is TimeSpan or Evaluation.MemoryUse || (Type.GetTypeCode(value.GetType()) is >= TypeCode.SByte and <= TypeCode.Decimal && !value.GetType().IsEnum);
+        value is string text ? text.Length == 0 || Written().IsMatch(text)
+        : value is TimeSpan or Evaluation.MemoryUse || (Type.GetTypeCode(value.GetType()) is >= TypeCode.SByte and <= TypeCode.Decimal && !value.GetType().IsEnum);
+
+    // 1,024; 12.5 MB; -3e-4; 0.95x; 27 %; not 2026-11-28, 1.2.3 or "3 rows of 4".
+    [GeneratedRegex(@"^[-+]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?( ?(%|x|×|[kMGTP]?i?B(/s)?|[kMGTP]?FLOPs?(/s)?|tokens/s|[nµm]?s))?$", RegexOptions.IgnoreCase)]
+    private static partial Regex Written();
 
     private static IReadOnlyList<(string Name, Func<object, object?> Read)> Members(Type type)
     {

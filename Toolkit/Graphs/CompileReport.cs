@@ -44,7 +44,7 @@ public sealed record CompileReport
     /// <summary>Calls that were captured while they ran.</summary>
     public required long CapturedCalls { get; init; }
 
-    /// <summary>Calls that ran as they are.</summary>
+    /// <summary>Calls that ran eagerly, as the module itself runs.</summary>
     public required long EagerCalls { get; init; }
 
     /// <summary>As text, one line each.</summary>
@@ -52,7 +52,7 @@ public sealed record CompileReport
 
     private IEnumerable<string> Lines()
     {
-        yield return $"{Head()}; calls: {CompiledCalls} compiled, {CapturedCalls} captured, {EagerCalls} as they are{(Sizes > 0 ? $"; {Sizes} further sizes" : "")}";
+        yield return $"{Head()}; calls: {CompiledCalls} compiled, {CapturedCalls} captured, {EagerCalls} eager{(Sizes > 0 ? $"; {Quantity.Of(Sizes, "further size")}" : "")}";
         foreach (var graphBreak in Breaks)
         {
             yield return $"break: {graphBreak}";
@@ -65,7 +65,7 @@ public sealed record CompileReport
 
         if (LimitedBy is { } limit)
         {
-            yield return $"no further graphs: there are {limit} (CompileOptions.RecompileLimit); calls that none of them stands for run as they are; dimensions that differ from call to call can be marked (CompileOptions.Dynamic)";
+            yield return $"no further graphs: there are {limit} (CompileOptions.RecompileLimit); calls that none of them stands for run eagerly; dimensions that differ from call to call can be marked (CompileOptions.Dynamic)";
         }
 
         foreach (var group in OpaqueCalls.GroupBy(call => call))

@@ -28,7 +28,7 @@ public sealed partial class CompiledModule<T, TResult> : nn.Module<T, TResult>, 
     public IExecutable Executable => _cache.Last.Executable;
 
     /// <inheritdoc/>
-    public Dispatch.JointGraph? TrainingGraph => (Executable as Dispatch.TrainingGraph)?.Variant?.Joint;
+    public Autograd.JointGraph? TrainingGraph => (Executable as Autograd.TrainingGraph)?.Variant?.Joint;
 
     /// <summary>The kernels of the graph that was captured last; none where it runs operation by operation.</summary>
     /// <exception cref="InvalidOperationException">None was captured yet.</exception>
@@ -38,10 +38,10 @@ public sealed partial class CompiledModule<T, TResult> : nn.Module<T, TResult>, 
     public CompileReport Explain() => _cache.Report;
 
     /// <inheritdoc/>
-    public void Save(string path, ArtifactOptions? options = null) => _cache.Save(path, options);
+    public void Save(string path, ArtifactOptions? options = null) => ModuleExport.Save(_cache, path, options);
 
     /// <inheritdoc/>
-    public void ExportOnnx(string path) => _cache.ExportOnnx(path);
+    public void ExportOnnx(string path) => ModuleExport.SaveOnnx(_cache, path);
 
     /// <summary>
     /// Measures the kernels of the graph that serves such a call, each by itself: <see cref="CpuKernelInfo.Time"/> is there afterwards. The graph runs for real: what it changes in

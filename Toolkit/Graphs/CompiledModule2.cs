@@ -28,7 +28,7 @@ public sealed partial class CompiledModule<T1, T2, TResult> : nn.Module<T1, T2, 
     public IExecutable Executable => _cache.Last.Executable;
 
     /// <inheritdoc/>
-    public Dispatch.JointGraph? TrainingGraph => (Executable as Dispatch.TrainingGraph)?.Variant?.Joint;
+    public Autograd.JointGraph? TrainingGraph => (Executable as Autograd.TrainingGraph)?.Variant?.Joint;
 
     /// <summary>The kernels of the graph that was captured last; none where it runs operation by operation.</summary>
     /// <exception cref="InvalidOperationException">None was captured yet.</exception>
@@ -38,13 +38,16 @@ public sealed partial class CompiledModule<T1, T2, TResult> : nn.Module<T1, T2, 
     public CompileReport Explain() => _cache.Report;
 
     /// <inheritdoc/>
-    public void Save(string path, ArtifactOptions? options = null) => _cache.Save(path, options);
+    public void Save(string path, ArtifactOptions? options = null) => ModuleExport.Save(_cache, path, options);
 
     /// <inheritdoc/>
-    public void ExportOnnx(string path) => _cache.ExportOnnx(path);
+    public void ExportOnnx(string path) => ModuleExport.SaveOnnx(_cache, path);
 
     /// <inheritdoc cref="CompiledModule{T, TResult}.Profile"/>
     public void Profile(T1 input1, T2 input2, int runs = 5) => _cache.Profile([input1, input2], runs);
+
+    /// <summary>Compiles what the next such call would compile; the call is not made.</summary>
+    internal void Prepare(T1 input1, T2 input2) => _cache.Prepare([input1, input2]);
 
     /// <inheritdoc/>
     /// <exception cref="ObjectDisposedException">This was disposed of.</exception>

@@ -14,7 +14,7 @@ public interface ICompiledModule
     /// call of native code (an Embedding, an LSTM) is here by its operations.
     /// </summary>
     /// <exception cref="InvalidOperationException">None was captured yet.</exception>
-    Dispatch.JointGraph? TrainingGraph { get; }
+    Autograd.JointGraph? TrainingGraph { get; }
 
     /// <summary>What runs the graph that was captured last.</summary>
     /// <exception cref="InvalidOperationException">None was captured yet.</exception>

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Graphs;
 
 /// <summary>All operators by name.</summary>
-public static partial class Operators
+public static class Operators
 {
     private static readonly ConcurrentDictionary<string, Operator> _all = new(StringComparer.Ordinal);
 

@@ -157,7 +157,7 @@ public abstract class CausalModel : nn.Module<Tensor, Tensor>
 
     /// <summary>One line: family, shape and size.</summary>
     public sealed override string ToString() =>
-        $"{ModelType} of {Layers} layers, width {Width}, vocabulary {VocabularySize}: {ParameterCount / 1e6:0.##} M parameters";
+        $"{ModelType} of {Layers} {(Layers == 1 ? "layer" : "layers")}, width {Width}, vocabulary {VocabularySize}: {ParameterCount / 1e6:0.##} M parameters";
 
     /// <summary>A model of this shape whose weights are not yet set to anything.</summary>
     public abstract CausalModel EmptyCopy(ScalarType dtype);

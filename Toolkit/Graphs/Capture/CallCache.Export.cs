@@ -1,62 +1,24 @@
+using Toolkit.Graphs.Cpu;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Capture;
 
-/// <content>Captured calls in files.</content>
+/// <content>Captured calls for files.</content>
 internal sealed partial class CallCache
 {
-    /// <summary>Saves the captured calls.</summary>
-    /// <exception cref="CompiledArtifactException">There are none, or they cannot be saved.</exception>
-    public void Save(string path, ArtifactOptions? options)
+    /// <summary>Hands out the module, its captured calls and how they are compiled; none is captured meanwhile.</summary>
+    /// <exception cref="CompiledArtifactException">A break is in the way: what ends early has no graph that could be written.</exception>
+    public void Export(Action<nn.Module, IReadOnlyList<Specialization>, CpuOptions?> write)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
         RequireAlive();
         lock (_lock)
         {
-            RequireWhole();
-            ArtifactSaver.Save(path, _module, _graphs, _options.Cpu is null ? null : _options.Cpu with { Forms = null }, options ?? new());
-        }
-    }
-
-    /// <summary>Writes the graph that was captured last as an ONNX model.</summary>
-    public void ExportOnnx(string path)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        RequireAlive();
-        lock (_lock)
-        {
-            RequireWhole();
-            var choice = ArtifactChoice.Of(_module, _graphs, isForOnnx: true)[^1];
-            var inputs = choice.Captured.Inputs;
-            var fresh = new List<Tensor>();
-            try
+            if (_graphs.Length == 0 && _breaks.Length > 0)
             {
-                OnnxExporter.Export(choice.Captured.ResultGraph, path, Weight, i => choice.Arguments[choice.PlaceOf(inputs[i])].Name, i => choice.PlaceOf(inputs[i]));
-            }
-            finally
-            {
-                fresh.ForEach(tensor => tensor.Dispose());
+                throw new CompiledArtifactException($"the module cannot be captured whole: {_breaks[^1].Break}");
             }
 
-            Tensor? Weight(int i)
-            {
-                var tensor = inputs[i].IsArgument ? null : (Tensor?)inputs[i].Read([]);
-                if (tensor is not null && inputs[i].IsFresh)
-                {
-                    fresh.Add(tensor);
-                }
-
-                return tensor;
-            }
-        }
-    }
-
-    /// <summary>What ends early has no graph that could be written.</summary>
-    private void RequireWhole()
-    {
-        if (_graphs.Length == 0 && _breaks.Length > 0)
-        {
-            throw new CompiledArtifactException($"the module cannot be captured whole: {_breaks[^1].Break}");
+            write(_module, _graphs, _options.Cpu is null ? null : _options.Cpu with { Forms = null });
         }
     }
 }

@@ -29,7 +29,7 @@ internal sealed partial class CallCache
                     OpenedCalls = [.. All.Where(entry => entry.OpensCalls).SelectMany(entry => entry.OpaqueCalls)],
                     Recompiles = [.. _recompiles, .. _splitter.Recompiles],
                     Continuations = [.. _splitter.Points.OrderBy(point => point.Graphs.FirstOrDefault()?.Number ?? long.MaxValue).Select(point => $"{point.Origin}: {(point.IsSkipped ? "run as it is" : Quantity.Of(point.Graphs.Count, "graph"))}")],
-                    Training = [.. All.Select(entry => entry.Executable).OfType<Dispatch.TrainingGraph>().Select(graph => graph.ToString())],
+                    Training = [.. All.Select(entry => entry.Executable).OfType<Autograd.TrainingGraph>().Select(graph => graph.ToString())],
                     Sizes = _instances,
                     OwnSizes = [.. _ownSizes],
                     LimitedBy = _isLimited ? _options.RecompileLimit : null,

@@ -1,3 +1,4 @@
+using Toolkit.Graphs.Dispatch;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Capture;
@@ -47,7 +48,7 @@ internal sealed partial class CaptureRun
         }
 
         using var state = new KeptState(recipe);
-        using var training = new Dispatch.TrainingGraph(graph, natives, made =>
+        using var training = new Autograd.TrainingGraph(graph, natives, made =>
         {
             CompiledGraph.Learn(made, cpu);
             return new GraphInterpreter(made);

@@ -1,4 +1,5 @@
 using System.Reflection;
+using Toolkit.Graphs.Dispatch;
 using Toolkit.Graphs.Il;
 using static TorchSharp.torch;
 
@@ -201,7 +202,7 @@ internal sealed partial class CaptureRun
         var isPart = _isContinuation || result is FramesTemplate;
         var runsAsItIs = (needsGradient && tracer.Break is { } end && IsAboutGradients(end)) || ((_isContinuation || (isPart && needsGradient)) && graph.Nodes.Any(node => node.Operator.IsMutating)) || (needsGradient && _options.Mode == CompileMode.Captured);
         var natives = tracer.Natives;
-        IExecutable Executable(Graph made) => runsAsItIs ? new GraphInterpreter(made) : !needsGradient ? backend(made) : new Dispatch.TrainingGraph(made, natives, backend);
+        IExecutable Executable(Graph made) => runsAsItIs ? new GraphInterpreter(made) : !needsGradient ? backend(made) : new Autograd.TrainingGraph(made, natives, backend);
         Recipe = new(
             graph, [.. tracer.Guards, .. separate], tracer.Tensors.Inputs, tracer.Tensors.Tensors, result, places, views, [.. holes.Select(tracer.Detached.Contains)], fields, disposed,
             tracer.HeedsInterruption, tracer.IsGradEnabled, Executable)

@@ -1,4 +1,5 @@
 using System.Linq.Expressions;
+using Toolkit.Graphs.Dispatch;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Capture;

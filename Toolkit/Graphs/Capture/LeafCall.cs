@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Reflection;
+using Toolkit.Graphs.Dispatch;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Capture;

@@ -1,4 +1,5 @@
 using System.Linq.Expressions;
+using Toolkit.Graphs.Dispatch;
 
 namespace Toolkit.Graphs.Capture;
 

@@ -60,7 +60,7 @@ internal sealed class Specialization : IDisposable
     public IReadOnlyList<Cpu.CpuKernelInfo> Kernels => _executable switch
     {
         CompiledGraph compiled => compiled.Kernels,
-        Dispatch.TrainingGraph training => training.Kernels,
+        Autograd.TrainingGraph training => training.Kernels,
         _ => [],
     };
 
@@ -68,7 +68,7 @@ internal sealed class Specialization : IDisposable
     public IReadOnlyList<string> OpaqueCalls { get; init; } = [];
 
     /// <summary>Whether graphs that train it have the operations of those calls.</summary>
-    public bool OpensCalls => _executable is Dispatch.TrainingGraph { Variant: not null };
+    public bool OpensCalls => _executable is Autograd.TrainingGraph { Variant: not null };
 
     /// <summary>Where the graph's inputs are read.</summary>
     public IReadOnlyList<AccessPath> Inputs { get; }
@@ -157,7 +157,7 @@ internal sealed class Specialization : IDisposable
     }
 
     /// <summary>Compiles what waits for the first call to be compiled, if it stands for a call; the call is not made.</summary>
-    public bool TryPrepare(object?[] arguments) => TryUse(arguments, inputs => (_executable as Dispatch.TrainingGraph)?.Prepare(inputs));
+    public bool TryPrepare(object?[] arguments) => TryUse(arguments, inputs => (_executable as Autograd.TrainingGraph)?.Prepare(inputs));
 
     /// <summary>Measures its kernels if it stands for a call.</summary>
     public bool TryProfile(object?[] arguments, int runs) => TryUse(arguments, inputs =>
@@ -167,7 +167,7 @@ internal sealed class Specialization : IDisposable
             case CompiledGraph { Executable: Cpu.CpuExecutable cpu }:
                 cpu.Profile(inputs, runs);
                 break;
-            case Dispatch.TrainingGraph training:
+            case Autograd.TrainingGraph training:
                 training.Profile(inputs, runs);
                 break;
         }

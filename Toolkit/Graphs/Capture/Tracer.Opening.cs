@@ -1,4 +1,5 @@
 using System.Reflection;
+using Toolkit.Graphs.Dispatch;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Capture;

@@ -18,5 +18,5 @@ public sealed record CpuKernelInfo(KernelSource Source, IReadOnlyList<IReadOnlyL
 
     /// <summary>One line.</summary>
     public override string ToString() => FormattableString.Invariant(
-        $"{Name}: {Calls} calls, {Bytes:N0} bytes, {Flops:N0} FLOPs{(Time is { } time ? $", {time.TotalMicroseconds:N1} µs" : "")}");
+        $"{Name}: {Quantity.Of(Calls, "call")}, {Bytes:N0} bytes, {Flops:N0} FLOPs{(Time is { } time ? $", {time.TotalMicroseconds:N1} µs" : "")}");
 }

@@ -35,9 +35,6 @@ internal sealed unsafe class Dispatcher
     /// <summary>How many calls came by on threads that were not asked to listen: autograd takes the caller's keys along to threads of its own.</summary>
     public static int Strangers => Volatile.Read(ref _strangers);
 
-    /// <summary>Whether this thread listens.</summary>
-    public static bool IsListening => _listener is not null;
-
     /// <summary>Puts our function behind the key, once a process.</summary>
     /// <exception cref="GraphException">It cannot be, and nothing has been changed.</exception>
     public static Dispatcher Register(DispatcherSymbols symbols)
@@ -115,9 +112,6 @@ internal sealed unsafe class Dispatcher
         Symbols.SetOneDnn(context, 0);
         return new OneDnn(Symbols, before);
     }
-
-    /// <summary>Turns the key on for a thread that has no listener, as autograd does for its threads.</summary>
-    internal void SetKey(bool on) => Symbols.SetIncluded(Key, on ? (byte)1 : (byte)0);
 
     /// <summary>The operator of that name and overload; null where libtorch has none.</summary>
     public LibraryOperator? Find(string name) => _byName.GetOrAdd(name, Search);

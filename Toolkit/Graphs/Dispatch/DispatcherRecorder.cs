@@ -25,10 +25,6 @@ public static class DispatcherRecorder
         Func<Origin>? origin = null) =>
         Record(DispatcherCapture.Required, _ => program(arguments), arguments, owned, origin);
 
-    /// <summary>Runs something that is not to be recorded while a recording is under way: a static constructor, a look at a value.</summary>
-    /// <returns>Ends the pause when it is disposed of.</returns>
-    public static IDisposable Pause() => DispatcherCapture.Required.Pause();
-
     internal static Recording Record(
         Dispatcher dispatcher, Func<RecordingSession, IReadOnlyList<Tensor>> program, IReadOnlyList<Tensor> arguments, IEnumerable<(string Path, Tensor Tensor)>? owned, Func<Origin>? origin)
     {

@@ -7,7 +7,7 @@ namespace Toolkit.Graphs.Dispatch;
 /// Opens what a capture of the program sees as one opaque call (an LSTM, a MultiheadAttention, a TransformerEncoderLayer, a loss: forward runs in native code): makes the call, for real, and says
 /// which ATen operations it consists of.
 /// </summary>
-public sealed class LeafOpener
+internal sealed class LeafOpener
 {
     private readonly Dispatcher _dispatcher;
 
@@ -86,11 +86,8 @@ public sealed class LeafOpener
 /// <param name="Inputs">What each input of the graph is.</param>
 /// <param name="Results">What the call returned.</param>
 /// <param name="WhyNot">Why there is no graph; null where there is.</param>
-public sealed record OpenedLeaf(Graph? Graph, ImmutableArray<LeafInput> Inputs, IReadOnlyList<Tensor> Results, string? WhyNot) : IDisposable
+internal sealed record OpenedLeaf(Graph? Graph, ImmutableArray<LeafInput> Inputs, IReadOnlyList<Tensor> Results, string? WhyNot) : IDisposable
 {
-    /// <summary>The inputs of the graph for other tensors.</summary>
-    public Tensor[] Bind(IReadOnlyList<Tensor> inputs) => [.. Inputs.Select(input => input.Argument >= 0 ? inputs[input.Argument] : input.Tensor!)];
-
     /// <summary>Gives the references to tensors of the module back; the results stay.</summary>
     public void Dispose()
     {
@@ -105,4 +102,4 @@ public sealed record OpenedLeaf(Graph? Graph, ImmutableArray<LeafInput> Inputs, 
 /// <param name="Argument">Which of the call's tensors; -1 for none of them.</param>
 /// <param name="Path">Path in the module of a tensor that it holds; null for a constant.</param>
 /// <param name="Tensor">A reference to the tensor that the module holds, or to the constant.</param>
-public sealed record LeafInput(int Argument, string? Path, Tensor? Tensor);
+internal sealed record LeafInput(int Argument, string? Path, Tensor? Tensor);

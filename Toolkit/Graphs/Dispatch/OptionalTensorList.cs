@@ -11,9 +11,6 @@ internal static unsafe class OptionalTensorList
     private static nint _type;
     private static nint _counts;
 
-    /// <summary>Whether the type is known.</summary>
-    public static bool IsKnown => _type != 0;
-
     /// <summary>Learns the type from a list that libtorch made.</summary>
     public static void Learn(BoxedValue* list)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Toolkit.Graphs.Capture;
 
 namespace Toolkit.Graphs;
 

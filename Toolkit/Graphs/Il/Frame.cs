@@ -56,8 +56,6 @@ internal sealed class Frame(MethodCode code, StackValue[] arguments)
         _stack[_depth++] = value;
     }
 
-    public void Push(object? value, Type type) => Push(StackValue.From(value, type));
-
     public StackValue Pop() => _stack[--_depth];
 
     public StackValue Peek() => _stack[_depth - 1];

@@ -8,28 +8,16 @@ namespace Toolkit.Graphs.Il;
 
 /// <summary>
 /// From an instruction to the line of source that it was compiled from, by portable debugging information: beside the assembly, embedded in it, or, for an assembly that
-/// was compiled in memory, registered with <see cref="Register"/> or asked of <see cref="Provider"/>.
+/// was compiled in memory, asked of <see cref="Provider"/>.
 /// </summary>
 public static class SourceMap
 {
-    private static readonly ConditionalWeakTable<Assembly, byte[]> _registered = [];
     private static readonly ConditionalWeakTable<Module, Entry> _readers = [];
 
     /// <summary>
     /// Asked for the portable debugging information of an assembly that has no file, the first time that a line in it is wanted; null where it has none. A host that compiles cells sets it.
     /// </summary>
     public static Func<Assembly, byte[]?>? Provider { get; set; }
-
-    /// <summary>Tells the debugging information of an assembly that has no file.</summary>
-    /// <param name="assembly">The assembly.</param>
-    /// <param name="portablePdb">Its debugging information in the portable format.</param>
-    public static void Register(Assembly assembly, byte[] portablePdb)
-    {
-        ArgumentNullException.ThrowIfNull(assembly);
-        ArgumentNullException.ThrowIfNull(portablePdb);
-        _registered.AddOrUpdate(assembly, portablePdb);
-        _readers.Remove(assembly.ManifestModule);
-    }
 
     /// <summary>File and line of an instruction; null where nothing tells.</summary>
     internal static (string File, int Line)? Find(MethodBase method, int offset)
@@ -61,11 +49,6 @@ public static class SourceMap
     {
         try
         {
-            if (_registered.TryGetValue(module.Assembly, out var bytes))
-            {
-                return new(MetadataReaderProvider.FromPortablePdbStream(new MemoryStream(bytes)));
-            }
-
             var path = module.Assembly.Location;
             if (path == "" || !File.Exists(path))
             {

@@ -35,7 +35,7 @@ internal sealed class OnnxExporter
         {
             IrVersion = FormatVersion,
             ProducerName = "Toolkit",
-            ProducerVersion = ArtifactVersions.Current.Toolkit,
+            ProducerVersion = typeof(Graph).Assembly.GetName().Version!.ToString(3),
             Graph = exporter.Write(tensor, name, order),
         };
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = Opset });

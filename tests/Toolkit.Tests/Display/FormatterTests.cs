@@ -50,6 +50,15 @@ public sealed class FormatterTests
 
     public static TheoryData<string> Names => [.. Values.Keys];
 
+    [Fact]
+    public void NumbersThatAreWrittenWithAUnit_StandOnTheRight()
+    {
+        object?[][] rows = [["1,024", "12.5 MB", "0.95x", "27 %", "3.5e-7", "-4.0 µs", "2026-11-28", "1.2.3", "4 rows"], ["5", "0 B", "1.20x", "8 %", "0", "1.2 ms", "2026-11-29", "2", "12"]];
+        var html = Formatter.Format(new TableView(["a", "b", "c", "d", "e", "f", "g", "h", "i"], rows)).Html!;
+        Assert.Equal(6, System.Text.RegularExpressions.Regex.Count(html, "<th class=\"tk-num\">"));
+        Assert.Contains("<th>g</th><th>h</th><th>i</th>", html);
+    }
+
     [Theory]
     [MemberData(nameof(Names))]
     public void EveryBundleHasTextAndWellFormedHtmlWithoutOutsideResources(string name)

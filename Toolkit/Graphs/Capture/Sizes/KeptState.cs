@@ -1,3 +1,4 @@
+using Toolkit.Graphs.Dispatch;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Capture;

@@ -33,9 +33,6 @@ internal sealed class SplitState(object?[] arguments, IReadOnlySet<FieldInfo> ch
     /// <summary>Whether it holds a lock.</summary>
     public bool HoldsLock => _locks > 0;
 
-    /// <summary>The innermost dispose scope that the call opened; null where there is none.</summary>
-    public DisposeScope? InnermostScope => Regimes.FindLast(regime => regime.Value is DisposeScope)?.Value as DisposeScope;
-
     /// <summary>Gives up splitting the rest.</summary>
     public void Stop(string reason) => Obstacle ??= reason;
 

@@ -8,9 +8,13 @@ namespace Toolkit.Graphs.Cpu;
 /// <summary>
 /// What .NET compiles of capture and compilation (three thousand methods, a quarter of a second), remembered from one start of a program to the next: while libtorch is loaded and the model
 /// is made, another thread compiles these methods ahead (<see cref="ProfileOptimization"/>). Remembered from starts that found their kernels on disk: Roslyn's own methods are not among them.
+/// .NET keeps one such profile a process: a program with one of its own sets <see cref="Switch"/> to false.
 /// </summary>
 internal static class StartProfile
 {
+    /// <summary>The runtime's configuration switch, on by default. What is played begins before <c>Main</c>, so that a program turns it off in its project file.</summary>
+    public const string Switch = "Toolkit.StartProfile";
+
     private static readonly Lock _lock = new();
     private static readonly string? _path = KernelCache.DefaultFolder is { } folder ? Path.Combine(folder, $"{Assembly.GetEntryAssembly()?.GetName().Name ?? "host"}-{Environment.Version}.start") : null;
     private static string? _own; // written by this process, until it is whole
@@ -19,12 +23,14 @@ internal static class StartProfile
     /// <summary>Where the profile of this program is kept; null where nothing is kept.</summary>
     public static string? File => _path;
 
+    private static bool IsOn => !AppContext.TryGetSwitch(Switch, out var isOn) || isOn;
+
     /// <summary>Compiles ahead what was compiled the last time; programs that never compiled a module have no profile.</summary>
     [ModuleInitializer]
     [SuppressMessage("Usage", "CA2255", Justification = "What is to be ready when the first module is compiled has to begin before.")]
     internal static void Play()
     {
-        if (System.IO.File.Exists(_path))
+        if (IsOn && System.IO.File.Exists(_path))
         {
             Record();
         }
@@ -35,7 +41,7 @@ internal static class StartProfile
     {
         lock (_lock)
         {
-            if (_path is null || _own is not null || _hasEnded)
+            if (!IsOn || _path is null || _own is not null || _hasEnded)
             {
                 return;
             }

@@ -50,15 +50,6 @@ internal static class NumberKinds
         _ => throw new GraphException($"kernels do not compute with {type}"),
     };
 
-    /// <summary>Type of a computed value, in C#.</summary>
-    public static string Variable(NumberKind kind) => kind switch
-    {
-        NumberKind.Float => "float",
-        NumberKind.Double => "double",
-        NumberKind.Integer => "long",
-        _ => "bool",
-    };
-
     /// <summary>The kind in which two are compared.</summary>
     public static NumberKind Promote(NumberKind a, NumberKind b) =>
         a == b ? a

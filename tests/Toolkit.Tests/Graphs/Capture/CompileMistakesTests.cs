@@ -14,6 +14,8 @@ public sealed class CompileMistakesTests
         Assert.Equal("module", Assert.Throws<ArgumentNullException>(() => ((Toolkit.Models.CausalModel)null!).CompileDecoding()).ParamName);
         Assert.Equal("module", Assert.Throws<ArgumentNullException>(() => Graph.Of(null!)).ParamName);
         Assert.Equal("text", Assert.Throws<ArgumentNullException>(() => Graph.Parse(null!)).ParamName);
+        using var module = nn.ReLU();
+        Assert.Equal("example", Assert.Throws<ArgumentNullException>(() => module.Compile(example: null!)).ParamName);
     }
 
     [Fact]
@@ -140,11 +142,14 @@ public sealed class CompileMistakesTests
         using var module = nn.Linear(3, 2);
         using var x = randn(2, 3);
         using var compiled = module.Compile();
-        Assert.Equal("Linear, compiled: no graph yet; calls: 0 compiled, 0 captured, 0 as they are", compiled.ToString());
+        Assert.Equal("Linear, compiled: no graph yet; calls: 0 compiled, 0 captured, 0 eager", compiled.ToString());
         compiled.forward(x).Dispose();
-        Assert.Matches("^Linear, compiled: 1 graph of 1 node, [0-9]+ guards; calls: 0 compiled, 1 captured, 0 as they are$", compiled.ToString());
+        Assert.Matches("^Linear, compiled: 1 graph of 1 node, [0-9]+ guards; calls: 0 compiled, 1 captured, 0 eager$", compiled.ToString());
         Assert.Equal("1 operation, 1 argument, 2 parameters", compiled.Graph.ToString());
         Assert.Equal("1 operation, 1 argument, 2 parameters: 1 kernel", compiled.Executable.ToString());
+        Assert.Matches("^1 kernel, 0 matrix products of libtorch, [0-9,]+ bytes? of intermediates$", ((CompiledGraph)compiled.Executable).Executable.ToString());
+        Assert.Matches("^MatrixVector0: 1 call, [0-9,]+ bytes, [0-9,]+ FLOPs$", compiled.Kernels[0].ToString());
+        Assert.Matches(@"^functionalisation: 1 operation became 1 in \d+\.\d ms$", ((CompiledGraph)compiled.Executable).Passes[0].ToString());
         Assert.Equal("nothing stands there; write another", new GraphBreak("nothing stands there", "write another", Origin.None).ToString());
     }
 }

@@ -51,6 +51,28 @@ public sealed class StartProfileTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task A_program_with_a_profile_of_its_own_turns_it_off()
+    {
+        AppContext.SetSwitch(StartProfile.Switch, false); // the process is this test's where it counts
+        try
+        {
+            if (IsOtherProcess())
+            {
+                return;
+            }
+        }
+        finally
+        {
+            AppContext.SetSwitch(StartProfile.Switch, true);
+        }
+
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "the user's folder is set by a variable on Linux only");
+        await StartAsync();
+        Assert.False((await StartAsync()).IsKept);
+        Assert.Empty(Directory.GetFiles(Path.Combine(_folder, "toolkit", "kernels"), "*.start*"));
+    }
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private async Task<(int Methods, bool IsKept)> StartAsync([System.Runtime.CompilerServices.CallerMemberName] string test = "")

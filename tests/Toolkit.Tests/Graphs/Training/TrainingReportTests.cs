@@ -1,5 +1,6 @@
 using Toolkit.Display;
 using Toolkit.Graphs;
+using Toolkit.Graphs.Autograd;
 using Toolkit.Graphs.Dispatch;
 using TorchSharp;
 using TorchSharp.Modules;

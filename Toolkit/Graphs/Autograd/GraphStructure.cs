@@ -1,4 +1,4 @@
-namespace Toolkit.Graphs.Dispatch;
+namespace Toolkit.Graphs.Autograd;
 
 /// <summary>Compares what two recordings of a program say.</summary>
 internal static class GraphStructure

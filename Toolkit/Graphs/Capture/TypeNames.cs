@@ -1,7 +1,7 @@
 using System.Globalization;
 using TorchSharp;
 
-namespace Toolkit.Graphs;
+namespace Toolkit.Graphs.Capture;
 
 /// <summary>Names of the types that a saved call may return, and constants of them as text. Nothing else is ever made from a file.</summary>
 internal static class TypeNames

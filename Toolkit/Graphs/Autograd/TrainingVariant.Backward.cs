@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Toolkit.Graphs.Dispatch;
+namespace Toolkit.Graphs.Autograd;
 
 /// <content>The backward pass, as autograd calls it.</content>
 internal sealed partial class TrainingVariant

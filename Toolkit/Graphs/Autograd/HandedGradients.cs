@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
-using Toolkit.Graphs.Capture;
+using Toolkit.Graphs.Dispatch;
 using static TorchSharp.torch;
 
-namespace Toolkit.Graphs.Dispatch;
+namespace Toolkit.Graphs.Autograd;
 
 /// <summary>
 /// Gradients that autograd may keep as they are. It copies one that somebody else holds, and a custom function of TorchSharp must hold what it returned until it is called again. libtorch has a

@@ -1,8 +1,9 @@
 using System.Collections.Immutable;
+using Toolkit.Graphs.Dispatch;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Toolkit.Graphs.Dispatch;
+namespace Toolkit.Graphs.Autograd;
 
 /// <summary>A recording of both passes, with what it ran on.</summary>
 internal sealed class JointRecording : IDisposable

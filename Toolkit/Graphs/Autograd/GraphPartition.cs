@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 
-namespace Toolkit.Graphs.Dispatch;
+namespace Toolkit.Graphs.Autograd;
 
 /// <summary>
 /// Cuts a joint graph in two. The forward graph returns its outputs and the values that the backward graph needs of it; views, and new tensors of numbers, are taken again instead of kept, and

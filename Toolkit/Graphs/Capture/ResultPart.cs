@@ -1,4 +1,4 @@
-namespace Toolkit.Graphs;
+namespace Toolkit.Graphs.Capture;
 
 /// <summary>What a saved call returns: tensors, in tuples, arrays, lists and dictionaries, and constants.</summary>
 /// <param name="Kind">tensor, constant, tuple, array, list or dictionary.</param>

@@ -1,8 +1,9 @@
 using System.Collections.Immutable;
+using Toolkit.Graphs.Dispatch;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Toolkit.Graphs.Dispatch;
+namespace Toolkit.Graphs.Autograd;
 
 /// <summary>
 /// Records forward and backward pass of a captured graph, by running it with TorchSharp under autograd on copies of its inputs: what steers the program is in the guards of the graph, so nothing

@@ -1,7 +1,7 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Toolkit.Graphs.Capture;
+namespace Toolkit.Graphs.Dispatch;
 
 /// <summary>The parameters that a module of native code holds (an LSTM, an Embedding): TorchSharp gives them by name, in a new handle each time.</summary>
 internal sealed unsafe class NativeParameters

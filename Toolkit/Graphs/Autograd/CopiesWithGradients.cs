@@ -1,6 +1,6 @@
 using Toolkit.Graphs.Passes;
 
-namespace Toolkit.Graphs.Dispatch;
+namespace Toolkit.Graphs.Autograd;
 
 /// <summary>Writes <c>aten::copy</c>, which autograd has no gradient of, by operators that it has gradients of.</summary>
 internal sealed class CopiesWithGradients : IGraphPass

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
-namespace Toolkit.Graphs.Capture;
+namespace Toolkit.Graphs.Dispatch;
 
 /// <summary>Whether two handles are one tensor, and whether two tensors lie in the same memory.</summary>
 internal static partial class TensorMemory

@@ -1,7 +1,7 @@
 using Toolkit.Graphs.Cpu;
 using static TorchSharp.torch;
 
-namespace Toolkit.Graphs.Dispatch;
+namespace Toolkit.Graphs.Autograd;
 
 /// <summary>A forward and a backward graph, compiled, that autograd sees as one function.</summary>
 internal sealed partial class TrainingVariant : IDisposable

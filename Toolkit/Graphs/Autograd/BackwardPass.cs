@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Toolkit.Graphs.Dispatch;
 using static TorchSharp.torch;
 
-namespace Toolkit.Graphs.Dispatch;
+namespace Toolkit.Graphs.Autograd;
 
 /// <summary>
 /// The backward pass that runs on this thread, as libtorch knows it. An exception must not leave a function that libtorch calls in it: what went wrong is left, when the pass is over, where

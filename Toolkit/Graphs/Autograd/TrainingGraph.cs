@@ -1,9 +1,9 @@
-using Toolkit.Graphs.Capture;
 using Toolkit.Graphs.Cpu;
+using Toolkit.Graphs.Dispatch;
 using Toolkit.Graphs.Passes;
 using static TorchSharp.torch;
 
-namespace Toolkit.Graphs.Dispatch;
+namespace Toolkit.Graphs.Autograd;
 
 /// <summary>
 /// Runs a captured graph where gradients are recorded: by a compiled forward graph and, when backward() comes, a compiled backward graph, which autograd sees as one function. The guards of the
@@ -103,7 +103,7 @@ internal sealed class TrainingGraph : IExecutable
 
     /// <summary>One line.</summary>
     public override string ToString() => _variant is { } variant
-        ? $"trained by a forward graph of {variant.Partition.Forward.Nodes.Length} nodes and a backward graph of {variant.Partition.Backward.Nodes.Length}, {variant.Partition.SavedBytes} bytes kept between them{_note}"
+        ? $"trained by a forward graph of {variant.Partition.Forward.Nodes.Length} nodes and a backward graph of {variant.Partition.Backward.Nodes.Length}, {Quantity.Of(variant.Partition.SavedBytes, "byte")} kept between them{_note}"
         : WhyNot is { } reason ? $"trained operation by operation: {reason}" : "not trained yet";
 
     /// <summary>Whether the modules of native code hold what they held, as trainable as it was.</summary>

@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace Toolkit.Graphs.Dispatch;
+namespace Toolkit.Graphs.Autograd;
 
 /// <summary>The compiled graphs as autograd sees them.</summary>
 internal sealed class TrainingFunction : autograd.MultiTensorFunction<TrainingFunction>

@@ -1,4 +1,4 @@
-namespace Toolkit.Graphs.Dispatch;
+namespace Toolkit.Graphs.Autograd;
 
 /// <summary>Where the gradients of outputs (the seeds) lead in a backward graph.</summary>
 internal sealed class SeedPaths

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
-namespace Toolkit.Graphs.Dispatch;
+namespace Toolkit.Graphs.Autograd;
 
 /// <summary>One call of a compiled module, from forward to backward.</summary>
 internal sealed class TrainingCall(TrainingVariant variant, Tensor[] inputs)

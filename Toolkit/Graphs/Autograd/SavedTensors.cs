@@ -3,7 +3,7 @@ using System.Reflection;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Toolkit.Graphs.Dispatch;
+namespace Toolkit.Graphs.Autograd;
 
 /// <summary>
 /// What autograd keeps for a custom function. TorchSharp gives all of it or nothing, and nothing where one of the tensors was changed in place: some of them are taken here without the others.

@@ -1,9 +1,10 @@
 using System.Runtime.InteropServices;
+using Toolkit.Graphs.Dispatch;
 using Toolkit.Graphs.Passes;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Toolkit.Graphs.Dispatch;
+namespace Toolkit.Graphs.Autograd;
 
 /// <summary>
 /// Gradients that have gradients themselves (<c>create_graph</c>). The compiled backward pass has none: the forward pass is run again, operation by operation under autograd, on what the call was

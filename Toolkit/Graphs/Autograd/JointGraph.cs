@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using Toolkit.Graphs.Passes;
 
-namespace Toolkit.Graphs.Dispatch;
+namespace Toolkit.Graphs.Autograd;
 
 /// <summary>
 /// A forward pass and the backward pass that belongs to it in one graph. Inputs: arguments, then what the module holds, then a gradient for each output that has one. Outputs: those of the
