@@ -155,6 +155,11 @@ internal sealed unsafe class RecordingSession : IDispatchListener, IDisposable
             }
         }
 
+        if (op.HasSizeOfValues(arguments.ToImmutable()))
+        {
+            throw new GraphException($"{op.Name} has a result whose size depends on values");
+        }
+
         if (op.ReadsData)
         {
             return arguments.ToImmutable();
