@@ -29,6 +29,9 @@ internal static unsafe class BackwardPass
     /// </summary>
     public static bool MustGiveAll => new StackTrace(false).GetFrames().Any(frame => frame.GetMethod() is { Name: "grad" } method && method.DeclaringType == typeof(autograd));
 
+    /// <summary>Whether autograd is to look at what each operation makes and to name the one that went wrong (<c>autograd.detect_anomaly</c>).</summary>
+    public static bool IsWatched => THSAutograd_isAnomalyEnabled() != 0;
+
     /// <summary>Lets the caller of the pass throw when it is over.</summary>
     /// <returns>Whether it will.</returns>
     public static bool Fail(string message) => _thrower != 0 && AtEnd(() => LeaveError(message));
@@ -99,6 +102,9 @@ internal static unsafe class BackwardPass
 
         return 0;
     }
+
+    [DllImport("LibTorchSharp")]
+    private static extern byte THSAutograd_isAnomalyEnabled();
 
     [DllImport("LibTorchSharp")]
     private static extern void THSTensor_unbind(nint tensor, nint allocator, long dimension);

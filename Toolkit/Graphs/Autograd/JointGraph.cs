@@ -52,7 +52,7 @@ public sealed class JointGraph
         }
 
         var places = sources.Select(source => Array.IndexOf(order, source)).ToImmutableArray();
-        var graph = new DeadCodeElimination().Run(new Functionalization().Run(builder.BuildLike(recorded)));
+        var graph = new DeadCodeElimination().Run(new Functionalization().Run(new StridedParts().Run(builder.BuildLike(recorded))));
         return new(graph, arguments, inputs.Length - arguments - seeds.Length, seeded, places, outputs);
     }
 }

@@ -131,8 +131,8 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
     }
 
     /// <summary>
-    /// Copies that autograd knows as leaves. Arguments get other values in later runs; integers (ids) change places, so that they stay in their range. Parameters that are trained are not copied:
-    /// a graph does not change them.
+    /// Copies that autograd knows as leaves. Arguments get other values in later runs: their rows change places, so that ids, flags and probabilities stay in their range, and numbers shrink.
+    /// Parameters that are trained are not copied: a graph does not change them.
     /// </summary>
     private Tensor[] Arguments(IReadOnlyList<Tensor> examples, int run)
     {
@@ -145,8 +145,8 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
             var isFirst = example.numel() == 0 || seen.Add(Address(example));
             var tensor = kind == GraphInputKind.Parameter && examples[i].requires_grad && isFirst ? example
                 : kind != GraphInputKind.Argument || run == 0 || example.numel() < 2 ? Copy(example)
-                : example.is_floating_point() ? Like(example, example.flip([.. Enumerable.Range(0, (int)example.dim()).Select(d => (long)d)]).mul(_shrink))
-                : Like(example, example.flatten().roll(run).reshape(example.shape));
+                : example.is_floating_point() ? Like(example, Rolled(example, run).mul(_shrink))
+                : Like(example, Rolled(example, run));
             arguments[i] = tensor.requires_grad_(examples[i].requires_grad);
         }
 
@@ -157,6 +157,9 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
 
     /// <summary>A copy that lies in memory in the same order.</summary>
     private static Tensor Copy(Tensor example) => Like(example, example);
+
+    /// <summary>With other rows at the places of its rows; a single row with its values at other places.</summary>
+    private static Tensor Rolled(Tensor example, int by) => example.dim() > 0 && example.shape[0] > 1 ? example.roll(by, 0) : example.flatten().roll(by).reshape(example.shape);
 
     private static Tensor Like(Tensor example, Tensor values) => empty_like(example).copy_(values);
 
@@ -179,6 +182,12 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
                 var made = executor(arguments);
                 outputs = made.Length;
                 seeded = [.. Enumerable.Range(0, made.Length).Where(i => made[i].requires_grad)];
+                if (session.Failure is { } failure)
+                {
+                    // An operator was refused and the program went on with empty tensors: a backward pass through those would end the process.
+                    throw new GraphException(failure);
+                }
+
                 if (seeded.IsEmpty)
                 {
                     throw new GraphException("no output has a gradient");

@@ -25,6 +25,7 @@ internal sealed class TrainingGraph : IExecutable
     private readonly List<TrainingVariant> _all = [];
     private int _recorded;
     private string _note = "";
+    private bool _wasWatched;
 
     /// <summary>For a captured graph.</summary>
     /// <param name="graph">The graph.</param>
@@ -51,7 +52,7 @@ internal sealed class TrainingGraph : IExecutable
     /// <summary>Records and compiles the passes of a call, which is not made.</summary>
     public void Prepare(Tensor[] inputs)
     {
-        if (!is_grad_enabled())
+        if (!is_grad_enabled() || BackwardPass.IsWatched)
         {
             return;
         }
@@ -74,6 +75,13 @@ internal sealed class TrainingGraph : IExecutable
     {
         if (!is_grad_enabled())
         {
+            return _interpreter.Run(inputs);
+        }
+
+        if (BackwardPass.IsWatched)
+        {
+            // A graph has no operations of which one could be named, and what is not a number in it may never come out.
+            _wasWatched = true;
             return _interpreter.Run(inputs);
         }
 
@@ -102,7 +110,9 @@ internal sealed class TrainingGraph : IExecutable
     public void Dispose() => _all.ForEach(variant => variant.Dispose());
 
     /// <summary>One line.</summary>
-    public override string ToString() => _variant is { } variant
+    public override string ToString() => Text() + (_wasWatched ? "; operation by operation while anomalies were looked for (autograd.detect_anomaly)" : "");
+
+    private string Text() => _variant is { } variant
         ? $"trained by a forward graph of {variant.Partition.Forward.Nodes.Length} nodes and a backward graph of {variant.Partition.Backward.Nodes.Length}, {Quantity.Of(variant.Partition.SavedBytes, "byte")} kept between them{_note}"
         : WhyNot is { } reason ? $"trained operation by operation: {reason}" : "not trained yet";
 
@@ -165,9 +175,22 @@ internal sealed class TrainingGraph : IExecutable
         {
             return new JointRecorder(dispatcher, Graph, held).Record(inputs);
         }
-        catch (GraphException) when (Graph.Nodes.Any(node => node.Operator.IsMutating))
+        catch (GraphException) when (Pure() is { } pure)
         {
-            return new JointRecorder(dispatcher, Graph, held, new CopiesWithGradients().Run(new Functionalization().Run(Graph))).Record(inputs);
+            return new JointRecorder(dispatcher, Graph, held, pure).Record(inputs);
+        }
+    }
+
+    /// <summary>The graph without operations in place; null where it has none, or some that cannot be written otherwise.</summary>
+    private Graph? Pure()
+    {
+        try
+        {
+            return Graph.Nodes.Any(node => node.Operator.IsMutating) ? new CopiesWithGradients().Run(new Functionalization().Run(Graph)) : null;
+        }
+        catch (GraphException)
+        {
+            return null;
         }
     }
 

@@ -135,7 +135,7 @@ internal static class TorchSharpApi
             return CallKind.Native;
         }
 
-        if (ReadsMemory(type) || (Involves(method) && _reads.ContainsKey(method.Name)))
+        if (ReadsMemory(type) || IsCustomFunction(method) || (Involves(method) && _reads.ContainsKey(method.Name)))
         {
             return CallKind.Leaf;
         }
@@ -170,6 +170,11 @@ internal static class TorchSharpApi
             return ("a tensor is converted to bool, which leaves the graph", "use torch.where instead of if");
         }
 
+        if (IsCustomFunction(method))
+        {
+            return ($"{Name(method.DeclaringType!)}.apply has a backward pass of its own", "write it with tensor operations, or call it outside of forward");
+        }
+
         if (ReadsMemory(method.DeclaringType!))
         {
             return ($"{method.Name} reads the values of a tensor", _reads["data"]);
@@ -198,6 +203,11 @@ internal static class TorchSharpApi
             _ => null,
         };
     }
+
+    /// <summary>Whether it calls a function that the program derives itself (<see cref="autograd.SingleTensorFunction{T}"/> and its like).</summary>
+    private static bool IsCustomFunction(MethodBase method) => method.Name == "apply" && method.IsStatic && method.DeclaringType is { IsGenericType: true, DeclaringType: var outer } && outer == typeof(autograd);
+
+    private static string Name(Type function) => function.GenericTypeArguments is [var own] ? own.Name : function.Name;
 
     /// <summary>Whether it is a view of a tensor's memory as .NET values.</summary>
     private static bool ReadsMemory(Type type) => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(TorchSharp.Utils.TensorAccessor<>);

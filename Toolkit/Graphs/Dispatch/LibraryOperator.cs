@@ -52,6 +52,16 @@ internal sealed unsafe class LibraryOperator
     public bool IsQuery => Name is "aten::is_same_size" or "aten::_fused_sdp_choice" or "aten::_use_cudnn_ctc_loss" or "aten::_use_cudnn_rnn_flatten_weight" or "aten::_has_compatible_shallow_copy_type"
         or "aten::size.int" or "aten::stride.int" or "aten::is_pinned" or "aten::_debug_has_internal_overlap" or "aten::_nested_tensor_from_mask_left_aligned" or "aten::is_set_to";
 
+    /// <summary>Whether values, not types, say how large its results are.</summary>
+    /// <param name="arguments">One for each parameter.</param>
+    public bool HasSizeOfValues(ImmutableArray<Argument> arguments) => Name switch
+    {
+        "aten::nonzero" or "aten::masked_select" or "aten::_unique" or "aten::_unique2" or "aten::unique_dim" or "aten::unique_consecutive" or "aten::unique_dim_consecutive" or "aten::bincount"
+            or "aten::repeat_interleave.Tensor" => true,
+        "aten::index.Tensor" => arguments[1].Values.Any(index => index.Type.DType is ScalarType.Bool or ScalarType.Byte),
+        _ => false,
+    };
+
     /// <summary>Calls it.</summary>
     /// <param name="arguments">One for each parameter.</param>
     /// <param name="tensors">The values among them, in order.</param>

@@ -112,6 +112,11 @@ internal sealed unsafe partial class RecordingSession : IDispatchListener, IDisp
             }
         }
 
+        if (op.HasSizeOfValues(arguments.ToImmutable()))
+        {
+            throw new GraphException($"{op.Name} has a result whose size depends on values");
+        }
+
         if (op.ReadsData)
         {
             return arguments.ToImmutable();

@@ -8,7 +8,7 @@ internal static class Definition
     private static readonly Dictionary<string, Operator> _functional = new(StringComparer.Ordinal);
 
     /// <summary>The operator that computes what this one writes into its first input; null where there is none.</summary>
-    public static Operator? FunctionalOf(Operator op) => _functional.GetValueOrDefault(op.Name);
+    public static Operator? FunctionalOf(Operator op) => _functional.GetValueOrDefault(op.Name) ?? Twin(op);
 
     /// <summary>Says which operator computes what another writes.</summary>
     public static void Pair(Operator inPlace, Operator functional) => _functional[inPlace.Name] = functional;
@@ -62,6 +62,15 @@ internal static class Definition
         var tensors = (Tensor[])e.Tensors.Clone();
         tensors[e.Call.TensorIndex(target)] = e[target].clone();
         return tensors;
+    }
+
+    /// <summary>libtorch calls what does the same in place by the name with an underscore: <c>aten::index_fill_.int_Tensor</c> does in place what <c>aten::index_fill.int_Tensor</c> does.</summary>
+    private static Operator? Twin(Operator op)
+    {
+        var end = op.Name.IndexOf('.') is var dot and > 0 ? dot : op.Name.Length;
+        return op.Name[end - 1] == '_' && op.Returns is ["Tensor"] && Operators.Find(op.Name.Remove(end - 1, 1)) is { IsMutating: false, Returns: ["Tensor"] } twin
+            && op.Parameters[0].IsWritten && op.Parameters.Skip(1).All(parameter => !parameter.IsWritten)
+            && op.Parameters.Select(parameter => (parameter.Name, parameter.Type)).SequenceEqual(twin.Parameters.Select(parameter => (parameter.Name, parameter.Type))) ? twin : null;
     }
 
     /// <summary>Gradients of a computation by autograd: the plain way to compute what libtorch's backward kernels compute.</summary>

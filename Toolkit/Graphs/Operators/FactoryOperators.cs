@@ -61,7 +61,7 @@ internal static class FactoryOperators
     {
         InPlace("fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)", e => e["self"].fill_(e.Scalar("value")));
         InPlace("fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)", e => e["self"].copy_(e["value"]));
-        InPlace("zero_(Tensor(a!) self) -> Tensor(a!)", e => e["self"].zero_());
+        InPlace("zero_(Tensor(a!) self) -> Tensor(a!)", e => e["self"].fill_(e.Number(0))); // TorchSharp's zero_ makes a tensor of zeros in its place
     }
 
     private static void InPlace(string schema, Func<Evaluation, Tensor> evaluate) => Definition.One("aten::" + schema, OperatorKind.Pointwise, call => call.Type("self"), evaluate);

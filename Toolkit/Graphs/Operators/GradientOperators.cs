@@ -21,9 +21,9 @@ internal static class GradientOperators
         Function("mish_backward(Tensor grad_output, Tensor self) -> Tensor", (_, x) => nn.functional.mish(x));
         Function("hardswish_backward(Tensor grad_output, Tensor self) -> Tensor", (_, x) => nn.functional.hardswish(x));
         Function("hardsigmoid_backward(Tensor grad_output, Tensor self) -> Tensor", (_, x) => nn.functional.hardsigmoid(x));
-        Function(
+        Add(
             "hardtanh_backward(Tensor grad_output, Tensor self, Scalar min_val, Scalar max_val) -> Tensor",
-            (e, x) => x.hardtanh(e.Scalar("min_val"), e.Scalar("max_val")));
+            e => e["grad_output"].masked_fill(e["self"].le(e.Scalar("min_val")).logical_or(e["self"].ge(e.Scalar("max_val"))), e.Number(0)));
         Function(
             "leaky_relu_backward(Tensor grad_output, Tensor self, Scalar negative_slope, bool self_is_result) -> Tensor",
             (e, x) => x.leaky_relu(e.Scalar("negative_slope")));

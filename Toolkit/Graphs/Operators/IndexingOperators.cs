@@ -72,7 +72,12 @@ internal static class IndexingOperators
                 Inference.Require(call.Integer("num_classes") > 0, call, "how many classes there are must be given");
                 return call.Type("self") with { Shape = [.. call.Type("self").Shape, call.Integer("num_classes")] };
             },
-            e => nn.functional.one_hot(e["self"], e.Integer("num_classes")));
+            e =>
+            {
+                // libtorch's own looks at the values first; those that are no class are refused here too.
+                var places = e["self"].unsqueeze(-1);
+                return zeros(e.Output().Shape.ToArray(), ScalarType.Int64, places.device).scatter(-1, places, ones_like(places));
+            });
         Definition.Unknown("aten::nonzero(Tensor self) -> Tensor", e => e["self"].nonzero());
         Definition.Unknown("aten::masked_select(Tensor self, Tensor mask) -> Tensor", e => e["self"].masked_select(e["mask"]));
     }

@@ -56,7 +56,7 @@ internal static class PointwiseOperators
             "elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor",
             Self,
             e => e["self"].elu(e.Scalar("alpha"), e.Scalar("scale"), e.Scalar("input_scale")));
-        Both("hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor", Self, e => e["self"].clamp(e.Scalar("min_val"), e.Scalar("max_val")).to(e.Output().DType));
+        Both("hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor", Self, HardTanh);
         Both("threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor", Self, e => e["self"].threshold(e.Scalar("threshold"), e.Scalar("value")));
         One(
             "softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor",
@@ -175,6 +175,14 @@ internal static class PointwiseOperators
             Self,
             e => e["self"].lerp(e["end"], full([], e.Scalar("weight"), e["self"].dtype, e["self"].device)));
         Both("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor", call => TypePromotion.Of(call, "self", "end", "weight"), e => e["self"].lerp(e["end"], e["weight"]));
+    }
+
+    /// <summary>TorchSharp's own leaves its input as it is. Other than that of a clamp, its gradient is none at the bounds themselves.</summary>
+    private static Tensor HardTanh(Evaluation e)
+    {
+        var x = e["self"];
+        var (least, most) = (full([], e.Scalar("min_val"), x.dtype, x.device), full([], e.Scalar("max_val"), x.dtype, x.device));
+        return where(x.le(least), least, where(x.ge(most), most, x));
     }
 
     private static Tensor Where(Evaluation e)

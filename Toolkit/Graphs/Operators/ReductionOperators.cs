@@ -38,7 +38,7 @@ internal static class ReductionOperators
     {
         const string Correction = "(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> ";
         Reduce("var.correction" + Correction + "Tensor", FloatingType, Variance);
-        Reduce("std.correction" + Correction + "Tensor", FloatingType, (e, x, dim) => Variance(e, x, dim).sqrt());
+        Reduce("std.correction" + Correction + "Tensor", FloatingType, Deviation);
         Definition.Many(
             "aten::var_mean.correction" + Correction + "(Tensor, Tensor)",
             OperatorKind.Reduction,
@@ -56,14 +56,7 @@ internal static class ReductionOperators
             "aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor",
             OperatorKind.Reduction,
             call => Type(call, TypePromotion.ToFloating(call.Type("self").DType)),
-            e =>
-            {
-                var (x, dim) = (e["self"].to(e.Output().DType), Dimensions(e));
-                var most = x.amax(dim, true).detach(); // the result does not depend on it, and so do not its gradients
-                most = where(most.isinf(), zeros_like(most), most);
-                var sum = x.sub(most).exp().sum(dim, e.Flag("keepdim")).log();
-                return sum.add(most.reshape(sum.shape), e.Number(1));
-            });
+            e => LogSumExp(e["self"].to(e.Output().DType), Dimensions(e)).reshape(e.Output().Shape.ToArray()));
     }
 
     private static void Extremes()
@@ -176,16 +169,33 @@ internal static class ReductionOperators
         });
 
     /// <summary>With N - correction in the denominator.</summary>
-    private static Tensor Variance(Evaluation e, Tensor x, long[] dim)
+    private static Tensor Variance(Evaluation e, Tensor x, long[] dim) =>
+        IsPlain(e) ? x.var(dim, Correction(e) == 1, e.Flag("keepdim")) : x.var(dim, false, e.Flag("keepdim")).mul(e.Number(Corrected(e, x)));
+
+    /// <summary>Its root, whose gradient is none where the values are all the same: that of a square root is infinite there.</summary>
+    private static Tensor Deviation(Evaluation e, Tensor x, long[] dim) =>
+        IsPlain(e) ? x.std(dim, Correction(e) == 1, e.Flag("keepdim")) : x.std(dim, false, e.Flag("keepdim")).mul(e.Number(Math.Sqrt(Corrected(e, x))));
+
+    private static bool IsPlain(Evaluation e) => Correction(e) is 0 or 1;
+
+    private static double Correction(Evaluation e) => e.Call.Has("correction") ? e.Call.Number("correction") : 1;
+
+    private static double Corrected(Evaluation e, Tensor x)
     {
-        var correction = e.Call.Has("correction") ? e.Call.Number("correction") : 1;
-        if (correction is 0 or 1)
+        var count = (double)x.numel() / Math.Max(1, e.Output().Elements);
+        return count / Math.Max(0, count - Correction(e));
+    }
+
+    /// <summary>TorchSharp takes it over one dimension: several become one, the last.</summary>
+    private static Tensor LogSumExp(Tensor x, long[] dim)
+    {
+        if (dim.Length == 1)
         {
-            return x.var(dim, correction == 1, e.Flag("keepdim"));
+            return x.logsumexp(dim[0]);
         }
 
-        var count = (double)x.numel() / Math.Max(1, e.Output().Elements);
-        return x.var(dim, false, e.Flag("keepdim")).mul(e.Number(count / Math.Max(0, count - correction)));
+        long[] others = [.. Enumerable.Range(0, (int)x.dim()).Select(d => (long)d).Except(dim)];
+        return x.permute([.. others, .. dim]).reshape([.. others.Select(d => x.shape[d]), dim.Aggregate(1L, (product, d) => product * x.shape[d])]).logsumexp(-1);
     }
 
     private static void Reduce(string schema, Func<OperatorCall, ScalarType> type, Func<Evaluation, Tensor, long[], Tensor> evaluate) => Definition.One(

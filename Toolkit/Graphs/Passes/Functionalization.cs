@@ -114,7 +114,12 @@ public sealed class Functionalization : IGraphPass
             }
 
             var functional = Definition.FunctionalOf(op) ?? throw new GraphException($"{op.Name} has no twin that returns what it writes ({node})");
-            return _builder.Add(functional, [.. node.Arguments.Select(argument => argument.Map(Read))]).Output;
+            if (!functional.CanInfer && node.Inputs.Any(input => TypePromotion.IsFloating(input.Type.DType) && input.Type.DType != target.Type.DType))
+            {
+                throw new GraphException($"what {functional.Name} makes of tensors of different types is not known ({node})");
+            }
+
+            return _builder.Add(functional, [.. node.Arguments.Select(argument => argument.Map(Read))], functional.CanInfer ? null : [target.Type]).Output;
         }
 
         private Value Filled(Value target, Argument number)

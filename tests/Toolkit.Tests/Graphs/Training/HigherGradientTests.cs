@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Toolkit.Graphs;
-using Toolkit.Graphs.Dispatch;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -13,8 +12,6 @@ namespace Toolkit.Tests.Graphs.Training;
 [Collection(nameof(SharedGeneratorTests))]
 public sealed class HigherGradientTests
 {
-    private static readonly CompileOptions _options = new() { Backend = graph => new DispatcherExecutor(graph) };
-
     private static readonly Dictionary<string, Func<Module<Tensor, Tensor>>> _modules = new()
     {
         ["silu, dropout"] = () => Sequential(Linear(8, 16), SiLU(), Dropout(0.3), Linear(16, 3)),
@@ -33,7 +30,7 @@ public sealed class HigherGradientTests
         using var scope = NewDisposeScope();
         manual_seed(3);
         using var module = _modules[name]();
-        using var compiled = module.Compile(_options);
+        using var compiled = module.Compile(TrainedCall.ByLibTorch);
         var x = randn([6, 8], requires_grad: true);
         Dictionary<string, Tensor> Step(Module<Tensor, Tensor> run)
         {
@@ -56,7 +53,7 @@ public sealed class HigherGradientTests
             compiled.call(x).sum().backward(); // and one without, in between
         }
 
-        AssertTrained(compiled.Explain());
+        TrainedCall.AssertTrained(compiled.Explain());
     }
 
     [Fact]
@@ -65,7 +62,7 @@ public sealed class HigherGradientTests
         using var scope = NewDisposeScope();
         manual_seed(3);
         using var module = new Two();
-        using var compiled = module.Compile(_options);
+        using var compiled = module.Compile(TrainedCall.ByLibTorch);
         var (x, v) = (randn([2, 5], requires_grad: true), randn(2, 5));
         Dictionary<string, Tensor> Step(Module<Tensor, Tensor[]> run)
         {
@@ -83,7 +80,7 @@ public sealed class HigherGradientTests
             TrainedCall.AssertSame(Step(module), Step(compiled));
         }
 
-        AssertTrained(compiled.Explain());
+        TrainedCall.AssertTrained(compiled.Explain());
     }
 
     [Fact]
@@ -92,7 +89,7 @@ public sealed class HigherGradientTests
         using var scope = NewDisposeScope();
         var layer = Linear(4, 4);
         using var model = Sequential(layer, Tanh());
-        using var compiled = model.Compile(_options);
+        using var compiled = model.Compile(TrainedCall.ByLibTorch);
         var x = randn(2, 4, requires_grad: true);
         compiled.call(x).sum().backward();
         var loss = compiled.call(x).sum();
@@ -104,14 +101,14 @@ public sealed class HigherGradientTests
         loss.backward(retain_graph: true); // the bias is not needed for that, as in eager code
         Assert.Contains("modified by an inplace operation", Assert.Throws<ExternalException>(() => autograd.grad([loss], [x], retain_graph: true, create_graph: true)).Message);
         Assert.False(autograd.grad([compiled.call(x).sum()], [x], create_graph: true)[0].isnan().any().ToBoolean());
-        AssertTrained(compiled.Explain());
+        TrainedCall.AssertTrained(compiled.Explain());
     }
 
     [Fact]
     public void Three_hundred_steps_leave_nothing_behind()
     {
         using var model = Sequential(Linear(64, 256), SiLU(), Dropout(0.1), Linear(256, 256), Tanh());
-        using var compiled = model.Compile(_options);
+        using var compiled = model.Compile(TrainedCall.ByLibTorch);
         using var x = randn([128, 64], requires_grad: true);
         void Step(int i)
         {
@@ -146,10 +143,8 @@ public sealed class HigherGradientTests
 
         // A step makes more than 1 MB of tensors. Other tests run at the same time.
         Assert.InRange(Measure() - before, long.MinValue, 100 << 20);
-        AssertTrained(compiled.Explain());
+        TrainedCall.AssertTrained(compiled.Explain());
     }
-
-    private static void AssertTrained(CompileReport report) => Assert.True(report.Training is [var text] && text.StartsWith("trained by a forward graph", StringComparison.Ordinal), report.ToString());
 
     private static Dictionary<string, Tensor> Found(Module module, Tensor x, params ReadOnlySpan<(string Name, Tensor Value)> more)
     {

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Toolkit.Graphs;
-using Toolkit.Graphs.Dispatch;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -13,14 +12,12 @@ namespace Toolkit.Tests.Graphs.Training;
 [Collection(nameof(SharedGeneratorTests))]
 public sealed class SecondBackwardTests
 {
-    private static readonly CompileOptions _options = new() { Backend = graph => new DispatcherExecutor(graph) };
-
     [Fact]
     public void It_is_refused_where_eager_refuses_it()
     {
         using var scope = NewDisposeScope();
         using var model = Sequential(Linear(4, 4), Tanh(), Linear(4, 2));
-        using var compiled = model.Compile(_options);
+        using var compiled = model.Compile(TrainedCall.ByLibTorch);
         var x = randn(3, 4, requires_grad: true);
         foreach (var run in new Module<Tensor, Tensor>[] { model, compiled, compiled, compiled })
         {
@@ -32,7 +29,7 @@ public sealed class SecondBackwardTests
             Assert.All(model.parameters(), parameter => Assert.Null(parameter.grad));
         }
 
-        Assert.StartsWith("trained by a forward graph", Assert.Single(compiled.Explain().Training));
+        TrainedCall.AssertTrained(compiled.Explain());
     }
 
     [Fact]
@@ -40,7 +37,7 @@ public sealed class SecondBackwardTests
     {
         using var scope = NewDisposeScope();
         using var model = Sequential(Linear(4, 4), Tanh());
-        using var compiled = model.Compile(_options);
+        using var compiled = model.Compile(TrainedCall.ByLibTorch);
         var x = randn(3, 4, requires_grad: true);
         compiled.call(x).sum().backward();
         var loss = compiled.call(x).sum();
@@ -54,7 +51,7 @@ public sealed class SecondBackwardTests
         using var scope = NewDisposeScope();
         manual_seed(3);
         using var model = new Heads();
-        using var compiled = model.Compile(_options);
+        using var compiled = model.Compile(TrainedCall.ByLibTorch);
         var x = randn(3, 4);
         List<Tensor> Step(Module<Tensor, Tensor[]> run)
         {
@@ -78,7 +75,7 @@ public sealed class SecondBackwardTests
         const int Count = 1 << 24;
         using var scope = NewDisposeScope();
         using var model = new Scaled();
-        using var compiled = model.Compile(_options);
+        using var compiled = model.Compile(TrainedCall.ByLibTorch);
         Tensor Loss()
         {
             using var own = NewDisposeScope();

@@ -14,8 +14,6 @@ namespace Toolkit.Tests.Graphs.Training;
 [Collection(nameof(SharedGeneratorTests))]
 public sealed class TrainingSemanticsTests
 {
-    private static readonly CompileOptions _options = new() { Backend = graph => new DispatcherExecutor(graph) };
-
     [Fact]
     public void Gradients_of_two_backward_calls_add_up()
     {
@@ -24,7 +22,7 @@ public sealed class TrainingSemanticsTests
         call.Step(call.Compiled);
         TrainedCall.AssertSame(Twice(call, call.Eager), Twice(call, call.Compiled));
         TrainedCall.AssertSame(call.Step(call.Eager, backwards: 2), call.Step(call.Compiled, backwards: 2));
-        AssertTrained(call.Explain());
+        TrainedCall.AssertTrained(call.Explain());
     }
 
     [Fact]
@@ -51,7 +49,7 @@ public sealed class TrainingSemanticsTests
         }
 
         Assert.NotEmpty(compiled.Kernels);
-        AssertTrained(compiled.Explain());
+        TrainedCall.AssertTrained(compiled.Explain());
         compiled.Profile(x);
         Assert.All(compiled.Kernels, kernel => Assert.True(kernel.Time > TimeSpan.Zero, kernel.ToString()));
     }
@@ -108,7 +106,7 @@ public sealed class TrainingSemanticsTests
 
         call.Module.parameters().First().requires_grad = true;
         TrainedCall.AssertSame(call.Step(call.Eager), call.Step(call.Compiled));
-        Assert.All(call.Explain().Training, text => Assert.StartsWith("trained by a forward graph", text));
+        TrainedCall.AssertTrained(call.Explain());
     }
 
     [Fact]
@@ -116,14 +114,14 @@ public sealed class TrainingSemanticsTests
     {
         using var scope = NewDisposeScope();
         var table = Embedding(9, 4);
-        using var call = TrainedCall.Of(_options, Sequential(("a", table), ("b", Linear(4, 2))), randint(0, 9, [3]));
+        using var call = TrainedCall.Of(TrainedCall.ByLibTorch, Sequential(("a", table), ("b", Linear(4, 2))), randint(0, 9, [3]));
         call.Step(call.Compiled);
         TrainedCall.AssertSame(call.Step(call.Eager), call.Step(call.Compiled));
         table.weight!.requires_grad = false;
         var frozen = call.Step(call.Compiled);
         Assert.DoesNotContain("a.weight", frozen.Keys);
         TrainedCall.AssertSame(call.Step(call.Eager), frozen);
-        AssertTrained(call.Explain());
+        TrainedCall.AssertTrained(call.Explain());
     }
 
     [Fact]
@@ -131,7 +129,7 @@ public sealed class TrainingSemanticsTests
     {
         using var scope = NewDisposeScope();
         var model = Sequential(Linear(5, 5), Tanh());
-        using var compiled = model.Compile(_options);
+        using var compiled = model.Compile(TrainedCall.ByLibTorch);
         var x = randn(3, 5);
         using var call = new TrainedCall(model, () => model.call(model.call(x) * 2) + model.call(x), () => compiled.call(compiled.call(x) * 2) + compiled.call(x), compiled.Explain, [x]);
         for (var i = 0; i < 3; i++)
@@ -145,7 +143,7 @@ public sealed class TrainingSemanticsTests
     {
         using var scope = NewDisposeScope();
         using var model = new TwoHeads();
-        using var compiled = model.Compile(_options);
+        using var compiled = model.Compile(TrainedCall.ByLibTorch);
         for (var i = 0; i < 3; i++)
         {
             model.zero_grad();
@@ -160,7 +158,7 @@ public sealed class TrainingSemanticsTests
             Assert.Null(model.Second.weight.grad);
         }
 
-        AssertTrained(compiled.Explain());
+        TrainedCall.AssertTrained(compiled.Explain());
     }
 
     [Fact]
@@ -169,7 +167,7 @@ public sealed class TrainingSemanticsTests
         using var scope = NewDisposeScope();
         var isBroken = false;
         using var model = Sequential(Linear(4, 4), Tanh());
-        using var compiled = model.Compile(_options with { Backend = graph => new Breaking(graph, () => isBroken) });
+        using var compiled = model.Compile(TrainedCall.ByLibTorch with { Backend = graph => new Breaking(graph, () => isBroken) });
         var x = randn(2, 4);
         for (var i = 0; i < 2; i++)
         {
@@ -189,7 +187,7 @@ public sealed class TrainingSemanticsTests
     public void Five_hundred_steps_leave_nothing_behind()
     {
         using var model = Sequential(Linear(256, 256), GELU(), Linear(256, 256));
-        using var compiled = model.Compile(_options);
+        using var compiled = model.Compile(TrainedCall.ByLibTorch);
         using var optimizer = optim.SGD(model.parameters(), 0.01);
         using var x = randn(64, 256);
         void Step(int i)
@@ -224,7 +222,7 @@ public sealed class TrainingSemanticsTests
         }
 
         var after = Measure();
-        AssertTrained(compiled.Explain());
+        TrainedCall.AssertTrained(compiled.Explain());
 
         // A step makes 400 kB of tensors: what stayed of each would be 200 MB. Other tests run at the same time.
         Assert.True(after.Native - before.Native < 100 << 20, $"{after.Native - before.Native} bytes of the process");
@@ -245,10 +243,8 @@ public sealed class TrainingSemanticsTests
     private static TrainedCall Mlp()
     {
         manual_seed(9);
-        return TrainedCall.Of(_options, Sequential(Linear(8, 16), GELU(), Linear(16, 4)), randn(5, 8));
+        return TrainedCall.Of(TrainedCall.ByLibTorch, Sequential(Linear(8, 16), GELU(), Linear(16, 4)), randn(5, 8));
     }
-
-    private static void AssertTrained(CompileReport report) => Assert.True(report.Training is [.., var last] && last.StartsWith("trained by a forward graph", StringComparison.Ordinal), report.ToString());
 
     private static Dictionary<string, Tensor> Twice(TrainedCall call, Func<Tensor> run) => call.Step(() => run() + run() * 3);
 

@@ -12,15 +12,13 @@ namespace Toolkit.Tests.Graphs.Training;
 [Collection(nameof(SharedGeneratorTests))]
 public sealed class TrainingTrapTests
 {
-    private static readonly CompileOptions _options = new() { Backend = graph => new DispatcherExecutor(graph) };
-
     [Fact]
     public void A_weight_that_a_native_module_and_the_program_use_gets_both_gradients()
     {
         using var scope = NewDisposeScope();
         manual_seed(4);
-        using var call = TrainedCall.Of(_options, new Tied(), randint(0, 9, [2, 3]));
-        AssertTrains(call);
+        using var call = TrainedCall.Of(TrainedCall.ByLibTorch, new Tied(), randint(0, 9, [2, 3]));
+        call.AssertTrains();
     }
 
     [Fact]
@@ -28,8 +26,8 @@ public sealed class TrainingTrapTests
     {
         using var scope = NewDisposeScope();
         manual_seed(4);
-        using var call = TrainedCall.Of(_options, Sequential(Linear(6, 8), ReLU(inplace: true), Linear(8, 4), SiLU(inplace: true), LeakyReLU(0.2, inplace: true)), randn(5, 6));
-        AssertTrains(call);
+        using var call = TrainedCall.Of(TrainedCall.ByLibTorch, Sequential(Linear(6, 8), ReLU(inplace: true), Linear(8, 4), SiLU(inplace: true), LeakyReLU(0.2, inplace: true)), randn(5, 6));
+        call.AssertTrains();
     }
 
     [Fact]
@@ -39,11 +37,7 @@ public sealed class TrainingTrapTests
         using var scope = NewDisposeScope();
         manual_seed(4);
         using var call = TrainedCall.Of(null, Sequential(Linear(6, 8), SiLU(inplace: true), LeakyReLU(0.2, inplace: true)), randn(5, 6));
-        var expected = call.Step(call.Eager);
-        for (var i = 0; i < 3; i++)
-        {
-            TrainedCall.AssertSame(expected, call.Step(call.Compiled));
-        }
+        call.AssertSteps();
     }
 
     [Fact]
@@ -51,7 +45,7 @@ public sealed class TrainingTrapTests
     {
         using var scope = NewDisposeScope();
         using var module = new Written(x => x.tanh().add_(1));
-        using var compiled = module.Compile(_options);
+        using var compiled = module.Compile(TrainedCall.ByLibTorch);
         var x = randn([3, 2], requires_grad: true);
         for (var i = 0; i < 3; i++)
         {
@@ -68,8 +62,56 @@ public sealed class TrainingTrapTests
     {
         using var scope = NewDisposeScope();
         manual_seed(4);
-        using var call = TrainedCall.Of(_options, new Written(x => x.logsumexp(-1)), (randn(2, 4097) * 1e-4).requires_grad_());
-        AssertTrains(call);
+        using var call = TrainedCall.Of(TrainedCall.ByLibTorch, new Written(x => x.logsumexp(-1)), (randn(2, 4097) * 1e-4).requires_grad_());
+        call.AssertTrains();
+    }
+
+    [Fact]
+    public void Deviations_of_what_is_all_the_same_have_no_gradients()
+    {
+        using var scope = NewDisposeScope();
+        var x = ones([3, 4], requires_grad: true);
+        using var call = TrainedCall.Of(TrainedCall.ByLibTorch, new Written(x => x.std(1)), x);
+        call.AssertTrains();
+        Assert.Equal(0, x.grad!.abs().max().ToDouble());
+    }
+
+    /// <summary>What is recorded runs on other values than the program's: those too must be such as the program takes.</summary>
+    [Fact]
+    public void Ids_among_numbers_stay_ids()
+    {
+        using var scope = NewDisposeScope();
+        var x = cat([tensor(new float[] { 0, 1, 2, 3, 3 }).unsqueeze(1), -rand(5, 3) - 1], 1).requires_grad_();
+        using var call = TrainedCall.Of(TrainedCall.ByLibTorch, new Written(x => x.square().gather(1, x.detach()[.., ..1].to(ScalarType.Int64))), x);
+        call.AssertTrains();
+    }
+
+    [Fact]
+    public void Classes_of_ids_are_trained_by_graphs()
+    {
+        using var scope = NewDisposeScope();
+        var ids = randint(0, 4, [5]);
+        using var call = TrainedCall.Of(TrainedCall.ByLibTorch, new Written(x => x.exp() * functional.one_hot(ids, 4)), randn([5, 4], requires_grad: true));
+        call.AssertTrains();
+    }
+
+    [Fact]
+    public void Where_other_values_are_refused_it_trains_operation_by_operation()
+    {
+        using var scope = NewDisposeScope();
+        var x = tensor(new float[] { 3, -1, -2, -3 }).unsqueeze(0).requires_grad_();
+        using var call = TrainedCall.Of(TrainedCall.ByLibTorch, new Written(x => x.square().gather(1, x.detach()[.., ..1].to(ScalarType.Int64))), x);
+        call.AssertSteps();
+        Assert.Contains("trained operation by operation: the program cannot be recorded: aten::gather", call.Explain().ToString());
+    }
+
+    [Fact]
+    public void Operators_in_place_that_the_vocabulary_lacks_are_trained_by_graphs()
+    {
+        using var scope = NewDisposeScope();
+        var (rows, columns) = (tensor(new long[] { 2, 0, 0 }), tensor(new long[] { 1, 3, 3 }));
+        using var call = TrainedCall.Of(null, new Written(x => x.exp()[rows, columns] + x.square().take(columns) + x[..3, ..3].trace()), randn([4, 4], requires_grad: true));
+        call.AssertTrains();
     }
 
     [Fact]
@@ -77,8 +119,8 @@ public sealed class TrainingTrapTests
     {
         using var scope = NewDisposeScope();
         manual_seed(4);
-        using var call = TrainedCall.Of(_options, new Gated(), randn(5, 6));
-        AssertTrains(call);
+        using var call = TrainedCall.Of(TrainedCall.ByLibTorch, new Gated(), randn(5, 6));
+        call.AssertTrains();
     }
 
     [Fact]
@@ -96,7 +138,7 @@ public sealed class TrainingTrapTests
 
             return y.sin();
         });
-        using var compiled = module.Compile(_options);
+        using var compiled = module.Compile(TrainedCall.ByLibTorch);
         var x = randn([3, 2], requires_grad: true);
         Tensor Gradient(Module<Tensor, Tensor> run)
         {
@@ -111,22 +153,51 @@ public sealed class TrainingTrapTests
     }
 
     [Fact]
+    public void Anomalies_are_found_in_the_operation_that_makes_them()
+    {
+        using var scope = NewDisposeScope();
+        using var compiled = new Written(x => where(x > 0, x.sqrt(), x)).Compile(TrainedCall.ByLibTorch);
+        var x = tensor(new float[] { -1, 4 }, requires_grad: true);
+        for (var i = 0; i < 2; i++)
+        {
+            compiled.call(x).sum().backward();
+        }
+
+        using (autograd.detect_anomaly(check_nan: true))
+        {
+            Assert.Contains("'SqrtBackward0' returned nan", Assert.Throws<ExternalException>(() => compiled.call(x).sum().backward()).Message);
+        }
+
+        var report = compiled.Explain().ToString();
+        Assert.Contains("trained by a forward graph", report);
+        Assert.Contains("operation by operation while anomalies were looked for", report);
+    }
+
+    [Fact]
+    public void A_function_with_a_backward_pass_of_its_own_splits_the_call()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(4);
+        var (first, second) = (Linear(6, 6), Linear(6, 3));
+        using var call = TrainedCall.Of(TrainedCall.ByLibTorch, new Written(x => second.call(Tripled.apply(first.call(x).tanh())).exp(), first, second), randn(5, 6));
+        call.AssertSteps(4);
+        var report = call.Explain();
+        Assert.Contains("Tripled.apply has a backward pass of its own; write it with tensor operations, or call it outside of forward", Assert.Single(report.Breaks).ToString());
+        Assert.Equal(2, report.Training.Length);
+        TrainedCall.AssertTrained(report);
+    }
+
+    [Fact]
     public void Parts_of_a_call_that_is_split_are_trained_one_by_one()
     {
         using var scope = NewDisposeScope();
         manual_seed(4);
         var (first, second) = (Linear(6, 6), Linear(6, 3));
         using var module = new Parted(first, second);
-        using var call = TrainedCall.Of(_options, module, randn(5, 6));
-        var expected = call.Step(call.Eager);
-        for (var i = 0; i < 4; i++)
-        {
-            TrainedCall.AssertSame(expected, call.Step(call.Compiled));
-        }
-
-        var report = call.Explain();
-        Assert.Equal(2, report.Training.Length);
-        Assert.All(report.Training, text => Assert.StartsWith("trained by a forward graph", text));
+        using var call = TrainedCall.Of(TrainedCall.ByLibTorch, module, randn(5, 6));
+        call.AssertSteps(4);
+        Assert.Equal(2, call.Explain().Training.Length);
+        TrainedCall.AssertTrained(call.Explain());
     }
 
     [Fact]
@@ -135,7 +206,7 @@ public sealed class TrainingTrapTests
         using var scope = NewDisposeScope();
         manual_seed(4);
         using var model = Sequential(Linear(6, 12), Tanh(), Linear(12, 4));
-        using var compiled = model.Compile(_options);
+        using var compiled = model.Compile(TrainedCall.ByLibTorch);
         compiled.call(randn(5, 6)).sum().backward();
         compiled.call(randn(5, 6)).sum().backward();
         var worst = new double[4];
@@ -155,21 +226,13 @@ public sealed class TrainingTrapTests
         Assert.All(worst, distance => Assert.InRange(distance, 0, 1e-4));
     }
 
-    private static void AssertTrains(TrainedCall call)
+    private sealed class Tripled : autograd.SingleTensorFunction<Tripled>
     {
-        var expected = call.Step(call.Eager);
-        for (var i = 0; i < 3; i++)
-        {
-            TrainedCall.AssertSame(expected, call.Step(call.Compiled));
-        }
+        public override string Name => nameof(Tripled);
 
-        var report = call.Explain();
-        Assert.True(report.Training is [var text] && text.StartsWith("trained by a forward graph", StringComparison.Ordinal), report.ToString());
-    }
+        public override Tensor forward(autograd.AutogradContext context, params object[] vars) => (Tensor)vars[0] * 2;
 
-    private sealed class Written(Func<Tensor, Tensor> program) : Module<Tensor, Tensor>(nameof(Written))
-    {
-        public override Tensor forward(Tensor x) => program(x);
+        public override List<Tensor> backward(autograd.AutogradContext context, Tensor gradient) => [gradient * 3];
     }
 
     private sealed class Tied : Module<Tensor, Tensor>
