@@ -77,7 +77,7 @@ internal static class HostApi
     /// <summary>Whether a method of a collection only looks at it.</summary>
     public static bool OnlyReads(MethodBase method) => method.Name is "GetEnumerator" or "Contains" or "ContainsKey" or "ContainsValue" or "TryGetValue" or "IndexOf" or "LastIndexOf" or "ToArray"
         or "ToList" or "CopyTo" or "Exists" or "AsReadOnly" or "GetRange" or "Peek" or "TryPeek" or "BinarySearch" or "TrueForAll" or "ConvertAll" or "Equals" or "GetHashCode" or "ToString" or "Clone"
-        or "GetType" or "GetLength" or "GetLowerBound" or "GetUpperBound" or "GetValue" or "Get" or "AsSpan" or "ForEach" or "TryGetNonEnumeratedCount" or "IsSubsetOf" or "IsSupersetOf" or "Overlaps" or "SetEquals"
+        or "GetType" or "GetLength" or "GetLongLength" or "GetLowerBound" or "GetUpperBound" or "GetValue" or "Get" or "AsSpan" or "ForEach" or "TryGetNonEnumeratedCount" or "IsSubsetOf" or "IsSupersetOf" or "Overlaps" or "SetEquals"
         || method.Name.StartsWith("get_", StringComparison.Ordinal) || method.Name.StartsWith("Find", StringComparison.Ordinal)
         || method.Name.Contains(".get_", StringComparison.Ordinal) || method.Name.EndsWith("GetEnumerator", StringComparison.Ordinal);
 
@@ -85,6 +85,9 @@ internal static class HostApi
     public static bool IsImmutable(object value) => value is string or Type or MemberInfo or Assembly or Delegate or IComparer or IFormatProvider or Encoding or Version or Uri or ITuple or Task
         or Exception || value.GetType() is { IsValueType: true } || value.GetType().Namespace is "System.Collections.Immutable" or "System.Collections.Frozen"
         || value.GetType().Name.Contains("Comparer", StringComparison.Ordinal);
+
+    /// <summary>Whether a method gives what an object will always give, once it has been given: a value that is made when it is asked for.</summary>
+    public static bool GivesWhatStays(MethodBase method) => method.DeclaringType is { IsGenericType: true } type && type.GetGenericTypeDefinition() == typeof(Lazy<>) && method.Name is "get_Value" or "get_IsValueCreated";
 
     /// <summary>Whether a method compares or hashes objects that it is given, or may.</summary>
     public static bool LooksInto(MethodBase method) => Compares(method) || method.Name is "Add" or "TryAdd" or "TryGetValue" or "get_Item" or "set_Item";
@@ -103,7 +106,7 @@ internal static class HostApi
 
         if (type.IsArray || type == typeof(Array))
         {
-            return method.Name is "Copy" or "CopyTo" or "Clone" or "Empty" or "Resize" or "Reverse" or "Get" or "Set" or "GetValue" or "SetValue" or "get_Length" or "get_LongLength" or "GetLength" or "Fill";
+            return method.Name is "Copy" or "CopyTo" or "Clone" or "Empty" or "Resize" or "Reverse" or "Get" or "Set" or "GetValue" or "SetValue" or "get_Length" or "get_LongLength" or "GetLength" or "GetLongLength" or "Fill";
         }
 
         if (type == typeof(Enumerable))

@@ -69,11 +69,10 @@ internal sealed partial class Tracer
 
         _call?.Note(method, self, result);
         _isDone = true;
-        if (self is nn.Module module && method is MethodInfo { IsSpecialName: true } getter && arguments.Length == 0 && _outer.Contains(module)
-            && !_seenGetters.Contains((module, getter)))
+        if (self is not null && method is MethodInfo { IsSpecialName: true } getter && arguments.Length == 0 && (self is nn.Module || HostApi.GivesWhatStays(method)) && _outer.Contains(self)
+            && _seenGetters.Add((self, getter)))
         {
-            _seenGetters.Add((module, getter));
-            Watch(AccessPath.Getter(module, getter), result);
+            Watch(AccessPath.Getter(self, getter), result);
         }
 
         if (self is Tensor tensor)
@@ -85,7 +84,7 @@ internal sealed partial class Tracer
     }
 
     private static readonly MethodInfo _training = typeof(nn.Module).GetProperty(nameof(nn.Module.training))!.GetMethod!;
-    private readonly HashSet<(nn.Module, MethodInfo)> _seenGetters = [];
+    private readonly HashSet<(object, MethodInfo)> _seenGetters = [];
 
     /// <summary>Whether the call asks if it should end: a compiled call asks too.</summary>
     public bool HeedsInterruption { get; private set; }
@@ -187,7 +186,7 @@ internal sealed partial class Tracer
                     End($"{method.DeclaringType!.Name}.{method.Name} changes a collection that outlives the call", "keep what stays between calls in a tensor and use copy_");
                 }
             }
-            else if (!HostApi.IsImmutable(self) && method.DeclaringType!.Assembly != TorchSharpApi.Assembly && method.DeclaringType != typeof(object) && !method.IsConstructor)
+            else if (!HostApi.IsImmutable(self) && !HostApi.GivesWhatStays(method) && method.DeclaringType!.Assembly != TorchSharpApi.Assembly && method.DeclaringType != typeof(object) && !method.IsConstructor)
             {
                 End($"{method.DeclaringType.Name}.{method.Name} may change between calls", "read it outside of forward");
             }

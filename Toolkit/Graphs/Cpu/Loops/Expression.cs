@@ -54,7 +54,7 @@ internal enum Reduction
 internal static class Expressions
 {
     private static readonly (string Name, int Cost)[] _costs =
-        [("GeluTanh(", 26), ("Gelu(", 20), ("Silu(", 22), ("Exp(", 20), ("ExpNegative(", 17), ("Tanh(", 18), ("Sigmoid(", 26), ("Erf(", 20), ("Log(", 30), ("Log1p(", 200), ("Sin(", 60), ("Cos(", 60), ("Pow(", 400), ("Sqrt(", 8), (" / ", 5)];
+        [("GeluTanh(", 26), ("Gelu(", 20), ("Silu(", 22), ("Exp(", 20), ("ExpNegative(", 17), ("Tanh(", 18), ("Sigmoid(", 26), ("Erf(", 20), ("Log(", 30), ("Log1p(", 200), ("Sin(", 60), ("Cos(", 60), ("Pow(", 400), ("Sqrt(", 8), ("RoundToBFloat16(", 7), (" / ", 5)];
 
     /// <summary>Rough number of instructions.</summary>
     public static int Cost(string template) => Math.Max(1, _costs.FirstOrDefault(entry => template.Contains(entry.Name, StringComparison.Ordinal)).Cost);

@@ -6,6 +6,8 @@ namespace Toolkit.Graphs.Cpu;
 /// <summary>Turns nodes into the body of a loop. A lowering (<see cref="Lowerings"/>) asks it for the arguments of the node at hand and combines them.</summary>
 internal sealed class LoopBuilder
 {
+    private static readonly Dictionary<ScalarType, string> _roundings = new() { [ScalarType.BFloat16] = "RoundToBFloat16({0})", [ScalarType.Float16] = "RoundToHalf({0})" };
+
     private readonly LoopDomain _domain;
     private readonly Func<Value, Layout> _layouts;
     private readonly List<LoopOperand> _operands = [];
@@ -47,7 +49,7 @@ internal sealed class LoopBuilder
             builder._shape = shape;
             var value = builder.Of(body.Outputs[i], NumberKinds.Of(body.Outputs[i].Type.DType)!.Value);
             var isFull = domain.IsFull(shape);
-            stores.Add((builder.Operand(outputs[i], outputs[i].DType, builder.Align(outputs[i], shape), isOutput: true), value, isFull));
+            stores.Add((builder.Operand(outputs[i], outputs[i].DType, builder.Align(outputs[i], shape), isOutput: true), Unrounded(value, outputs[i].DType), isFull));
         }
 
         return Collapse(builder, domain, stores);
@@ -117,6 +119,15 @@ internal sealed class LoopBuilder
 
         return Apply(kind switch { NumberKind.Float => "ToFloat({0})", NumberKind.Double => "ToDouble({0})", NumberKind.Integer => "ToInteger({0})", _ => "IsTrue({0})" }, kind, value);
     }
+
+    /// <summary>
+    /// What is left of a number in a type of 16 bits. Where a program converts, the digits are gone, whatever becomes of the number; numbers that are only computed in such a type keep theirs
+    /// until they are stored.
+    /// </summary>
+    public Expression Rounded(Expression value, ScalarType type) => _roundings.TryGetValue(type, out var template) ? Apply(template, NumberKind.Float, value) : value;
+
+    /// <summary>A number that a store rounds anyway.</summary>
+    private static Expression Unrounded(Expression value, ScalarType type) => _roundings.TryGetValue(type, out var template) && value.Template == template ? value.Arguments[0] : value;
 
     private static string Literal(double number, NumberKind kind) => kind switch
     {

@@ -6,7 +6,7 @@ internal static partial class Lowerings
     {
         foreach (var name in new[] { "aten::clone", "aten::_to_copy", "aten::to.dtype", "aten::contiguous", "aten::detach", "aten::alias" })
         {
-            yield return Entry(name, (b, n) => b.Argument("self", OutputKind(n)));
+            yield return Entry(name, (b, n) => n.Inputs.First().Type.DType == n.Output.Type.DType ? b.Argument("self", OutputKind(n)) : b.Rounded(b.Argument("self", OutputKind(n)), n.Output.Type.DType));
         }
 
         // Other views are layouts; inside a loop only those that add or take extents of 1 can be.
@@ -16,8 +16,8 @@ internal static partial class Lowerings
         }
 
         yield return Entry("aten::expand", (b, n) => b.Argument("self", OutputKind(n)), _ => false);
-        yield return Entry("aten::full", (b, n) => b.Argument("fill_value", OutputKind(n)));
-        yield return Entry("aten::full_like", (b, n) => b.Argument("fill_value", OutputKind(n)));
+        yield return Entry("aten::full", (b, n) => b.Rounded(b.Argument("fill_value", OutputKind(n)), n.Output.Type.DType));
+        yield return Entry("aten::full_like", (b, n) => b.Rounded(b.Argument("fill_value", OutputKind(n)), n.Output.Type.DType));
         foreach (var (name, number) in new[] { ("zeros", 0.0), ("ones", 1.0), ("zeros_like", 0.0), ("ones_like", 1.0) })
         {
             yield return Entry($"aten::{name}", (b, n) => b.Constant(number, OutputKind(n)));

@@ -46,7 +46,7 @@ internal static partial class Lowerings
         yield return Entry("aten::gelu", (b, n) => b.Apply(Call(n).Text("approximate") == "tanh" ? "GeluTanh({0})" : "Gelu({0})", OutputKind(n), b.Argument("self", OutputKind(n))), IsReal);
         yield return Entry("toolkit::swiglu", (b, n) => b.Apply("(Silu({0}) * {1})", OutputKind(n), b.Argument("gate", OutputKind(n)), b.Argument("up", OutputKind(n))), IsReal);
         yield return Entry("aten::addcmul", (b, n) => AddCombined(b, n, "({0} + {3} * {1} * {2})"), IsReal);
-        yield return Entry("aten::addcdiv", (b, n) => AddCombined(b, n, "({0} + {3} * ({1} / {2}))"), IsReal);
+        yield return Entry("aten::addcdiv", (b, n) => AddCombined(b, n, "({0} + {3} * {1} / {2})"), IsReal);
         yield return Entry("aten::lerp.Scalar", (b, n) => b.Apply("({0} + {2} * ({1} - {0}))", OutputKind(n), b.Argument("self", OutputKind(n)), b.Argument("end", OutputKind(n)), b.Argument("weight", OutputKind(n))), IsReal);
         yield return Entry("aten::leaky_relu", (b, n) => Piecewise(b, n, (x, slope) => b.Apply("({0} * {1})", x.Kind, x, slope), "negative_slope"), IsReal);
         yield return Entry("aten::softplus", Softplus, IsReal);

@@ -102,13 +102,13 @@ internal static class KernelPrelude
                 return Avx512F.Scale(V.FusedMultiplyAdd(power, ExpOfLittle(r), power), n * V.Create(0.0625f));
             }
 
-            /// <summary>e⁻ˣ as 2^(k/16)·eʳ where that is neither subnormal nor infinite. The nearest float to ln 2 is so near that r needs no second step: it errs by 3e-9·x.</summary>
-            [MethodImpl(Inline)] private static VF DecayWide(VF x)
+            /// <summary>e⁻ˣ/2 as 2^(k/16)·eʳ, neither subnormal nor infinite. The nearest float to ln 2 is so near that r needs no second step: it errs by 3e-9·x.</summary>
+            [MethodImpl(Inline)] private static VF HalfDecayWide(VF x)
             {
-                var shifted = V.FusedMultiplyAdd(x, V.Create(-23.0831207f), V.Create(12582912f));
+                var shifted = V.FusedMultiplyAdd(x, V.Create(-23.0831207f), V.Create(12582896f)); // 1.5·2²³ - 16: half
                 var k = shifted.AsInt32();
                 var power = (Sixteenth(k).AsInt32() + V.ShiftLeft(k & V.Create(~15), 19)).AsSingle();
-                var r = V.FusedMultiplyAdd(shifted - V.Create(12582912f), V.Create(-0.0433216989f), -x);
+                var r = V.FusedMultiplyAdd(shifted - V.Create(12582896f), V.Create(-0.0433216989f), -x);
                 return V.FusedMultiplyAdd(power, ExpOfLittle(r), power);
             }
 
@@ -135,7 +135,7 @@ internal static class KernelPrelude
 
             private static VF GeluWide(VF x) => x;
             private static VF ExpWide(VF x) => x;
-            private static VF DecayWide(VF x) => x;
+            private static VF HalfDecayWide(VF x) => x;
         """;
 
     private const string Parts = """

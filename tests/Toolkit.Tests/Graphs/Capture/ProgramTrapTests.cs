@@ -24,6 +24,36 @@ public sealed class ProgramTrapTests : InferenceTests
     });
 
     [Fact]
+    public void DigitsThatAConversionDropsAreGone()
+    {
+        Whole(x => x - x.to(ScalarType.BFloat16).to(ScalarType.Float32));
+        Whole(x => (x * 3).to(ScalarType.Float16).to(ScalarType.Float32) - (x * 3));
+    }
+
+    [Fact]
+    public void ValuesThatAreMadeWhenTheyAreAskedForStay()
+    {
+        var (table, count) = (new Lazy<Tensor>(() => tensor(3f).DetachFromDisposeScope()), new Lazy<int>(() => 2));
+        Whole(x => (x * table.Value) + count.Value);
+    }
+
+    [Fact]
+    public void ExtentsOfArraysOfTwoDimensionsAreRead()
+    {
+        var factors = new double[,] { { 1, 2 }, { 3, 4 } };
+        Whole(x =>
+        {
+            var sum = x;
+            for (var i = 0; i < factors.GetLength(0) * factors.GetLength(1); i++)
+            {
+                sum += x.roll(i, -1) * factors[i / 2, i % 2];
+            }
+
+            return sum;
+        });
+    }
+
+    [Fact]
     public void DelegatesArePutTogether() => Whole(x =>
     {
         var sum = x;

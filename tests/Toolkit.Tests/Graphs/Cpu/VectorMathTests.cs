@@ -109,6 +109,45 @@ public sealed class VectorMathTests
         }
     }
 
+    /// <summary>Far below 0, where e⁻ˣ is infinite, and at the infinities: as libtorch.</summary>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(8)]
+    [InlineData(16)]
+    public void What_is_far_away_is_as_in_libtorch(int width)
+    {
+        var g = new GraphBuilder();
+        var x = g.Input(new(ScalarType.Float32, [19]), GraphInputKind.Argument, "x");
+        using var executable = CpuBackend.Compile(
+            g.Build([g.Add("aten::sigmoid", x), g.Add("aten::silu", x), g.Add("aten::gelu", x, "none"), g.Add("aten::gelu", x, "tanh"), g.Add("aten::log1p", x)]), new CpuOptions { CacheFolder = null, VectorWidth = width });
+        using var scope = NewDisposeScope();
+        var input = tensor(new[] { -89, -95, -104, -1e4f, -1e10f, -3e38f, 20, 88, 1e10f }).repeat_interleave(2);
+        input = cat([input, tensor(new[] { float.NegativeInfinity })]);
+        var actual = executable.Run([input]);
+        var expected = new[] { input.sigmoid(), nn.functional.silu(input), nn.functional.gelu(input), nn.functional.gelu(input, TorchSharp.Modules.GELU.Approximate.tanh), input.log1p() };
+        for (var i = 0; i < expected.Length; i++)
+        {
+            Assert.All(expected[i].data<float>().ToArray().Zip(actual[i].data<float>().ToArray()), pair =>
+                Assert.True(pair.First.Equals(pair.Second) || Math.Abs(pair.First - pair.Second) <= 1e-6 * Math.Abs(pair.First), $"{i}: {pair.First} and {pair.Second}"));
+        }
+    }
+
+    [Theory]
+    [InlineData(4)]
+    [InlineData(8)]
+    [InlineData(16)]
+    public void Softmax_keeps_what_is_subnormal(int width)
+    {
+        var g = new GraphBuilder();
+        var x = g.Input(new(ScalarType.Float32, [1, 33]), GraphInputKind.Argument, "x");
+        using var executable = CpuBackend.Compile(g.Build([g.Add("aten::_softmax", x, -1L, false)]), new CpuOptions { CacheFolder = null, VectorWidth = width });
+        using var scope = NewDisposeScope();
+        var input = cat([zeros(1), -linspace(86, 108, 31), full(1, float.NegativeInfinity)]).unsqueeze(0);
+        var (expected, actual) = (input.to(ScalarType.Float64).softmax(-1), executable.Run([input])[0].to(ScalarType.Float64));
+        Assert.True((expected - actual).abs().sub(expected * 1e-6).max().item<double>() <= 1.5e-45);
+        Assert.Equal(0, actual[0, 32].item<double>());
+    }
+
     /// <summary>The exponential of softmax is one of its own, for numbers that are not positive.</summary>
     [Fact]
     public void Softmax_is_right_over_all_distances()
