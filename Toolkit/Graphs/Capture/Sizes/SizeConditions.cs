@@ -157,6 +157,11 @@ internal sealed class SizeConditions
         {
             return;
         }
+        else if (!isReturn && HostApi.RefusesNegative(method) && calls[0].Tokens is [_, long, ..])
+        {
+            var place = Numbers(calls, 1);
+            _conditions.Add((ILOpCode.Clt, place, new(_points, new long[place.Values.Length])));
+        }
         else if (Array.TrueForAll(calls, call => IsSame(call.Tokens, calls[0].Tokens)) || (isReturn && Compares(method))
             || (HostApi.Moves(method) && (isReturn || !Enumerable.Range(0, method.GetParameters().Length).Any(i => HostApi.IsPlace(method, i) && Array.Exists(calls, call => !IsSame(call.Tokens[i + 1], calls[0].Tokens[i + 1]))))))
         {

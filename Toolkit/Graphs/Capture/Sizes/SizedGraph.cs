@@ -104,6 +104,11 @@ internal sealed class SizedGraph
                 builder.Origin = node.Origin;
                 var types = node.Operator.CanInfer ? node.Operator.Infer(arguments) : [.. node.Outputs.Select((output, i) => output.Type with { Shape = Shape.Create(Numbers(_outputs[n]![i], [.. output.Type.Shape], sizes)) })];
                 var copy = builder.Add(node.Operator, arguments, types);
+                if (copy.Outputs.Length != node.Outputs.Length)
+                {
+                    return null; // in more parts, or in fewer
+                }
+
                 for (var i = 0; i < copy.Outputs.Length; i++)
                 {
                     if (copy.Outputs[i].Type is var type && (type.DType != node.Outputs[i].Type.DType || type.Device != node.Outputs[i].Type.Device))
