@@ -118,6 +118,14 @@ internal sealed class LoopBuilder
         return Apply(kind switch { NumberKind.Float => "ToFloat({0})", NumberKind.Double => "ToDouble({0})", NumberKind.Integer => "ToInteger({0})", _ => "IsTrue({0})" }, kind, value);
     }
 
+    /// <summary>A value as a type of fewer bits than it is computed in holds it.</summary>
+    public Expression Round(Expression value, ScalarType type) => type switch
+    {
+        ScalarType.BFloat16 => Apply("RoundToBFloat16({0})", NumberKind.Float, value),
+        ScalarType.Float16 => Apply("RoundToHalf({0})", NumberKind.Float, value),
+        _ => value,
+    };
+
     private static string Literal(double number, NumberKind kind) => kind switch
     {
         NumberKind.Boolean => number != 0 ? "true" : "false",

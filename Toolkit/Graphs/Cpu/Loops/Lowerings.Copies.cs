@@ -4,9 +4,15 @@ internal static partial class Lowerings
 {
     private static IEnumerable<KeyValuePair<string, Lowering>> Copies()
     {
-        foreach (var name in new[] { "aten::clone", "aten::_to_copy", "aten::to.dtype", "aten::contiguous", "aten::detach", "aten::alias" })
+        foreach (var name in new[] { "aten::clone", "aten::contiguous", "aten::detach", "aten::alias" })
         {
             yield return Entry(name, (b, n) => b.Argument("self", OutputKind(n)));
+        }
+
+        // What a program converts it wants rounded, also where the kernel goes on with the value in single precision.
+        foreach (var name in new[] { "aten::_to_copy", "aten::to.dtype" })
+        {
+            yield return Entry(name, (b, n) => n.Output.Type.DType == n.Inputs.First().Type.DType ? b.Argument("self", OutputKind(n)) : b.Round(b.Argument("self", OutputKind(n)), n.Output.Type.DType));
         }
 
         // Other views are layouts; inside a loop only those that add or take extents of 1 can be.
