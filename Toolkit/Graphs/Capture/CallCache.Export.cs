@@ -31,12 +31,20 @@ internal sealed partial class CallCache
             var fresh = new List<Tensor>();
             try
             {
-                OnnxExporter.Export(choice.Captured.ResultGraph, path, Weight, i => choice.Arguments[choice.PlaceOf(inputs[i])].Name, i => choice.PlaceOf(inputs[i]));
+                if (FamilyOf(choice.Captured) is { } family)
+                {
+                    OnnxExporter.Export(family, path, Weight, Name, i => choice.PlaceOf(inputs[i]), argument => inputs.ToList().FindIndex(input => input.ArgumentNumber == argument));
+                    return;
+                }
+
+                OnnxExporter.Export(choice.Captured.ResultGraph, path, Weight, Name, i => choice.PlaceOf(inputs[i]));
             }
             finally
             {
                 fresh.ForEach(tensor => tensor.Dispose());
             }
+
+            string Name(int i) => choice.Arguments[choice.PlaceOf(inputs[i])].Name;
 
             Tensor? Weight(int i)
             {
@@ -49,6 +57,13 @@ internal sealed partial class CallCache
                 return tensor;
             }
         }
+    }
+
+    /// <summary>The calls that differ from a captured one in sizes only; null where there are none.</summary>
+    private SizeFamily? FamilyOf(Specialization captured)
+    {
+        var first = _sizes.GetValueOrDefault(captured, captured);
+        return _families.LastOrDefault(entry => entry.Captured == captured || entry.First == first).Family;
     }
 
     /// <summary>What ends early has no graph that could be written.</summary>

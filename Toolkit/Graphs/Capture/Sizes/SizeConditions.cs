@@ -49,6 +49,12 @@ internal sealed class SizeConditions
     /// <summary>Whether sizes are divided.</summary>
     public bool HasDivisions => _conditions.Any(condition => condition.Code == ILOpCode.Rem);
 
+    /// <summary>What must hold of integers: the instruction, and what it was given. A remainder must be what it was, others must come out the same.</summary>
+    public IReadOnlyCollection<(ILOpCode Code, SizeForm A, SizeForm B)> Integers => _conditions;
+
+    /// <summary>Whether real numbers that depend on sizes are compared.</summary>
+    public bool ComparesReals => _orders.Count > 0;
+
     /// <summary>Whether they hold.</summary>
     public bool Hold(long[] sizes) => _conditions.All(condition => Holds(condition.Code, condition.A, condition.B, sizes))
         && _orders.TrueForAll(order => order.A.At(sizes) is { } a && order.B.At(sizes) is { } b && a.CompareTo(b) == First(order.A).CompareTo(First(order.B)));

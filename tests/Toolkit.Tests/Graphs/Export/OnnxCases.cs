@@ -72,6 +72,15 @@ internal static class OnnxCases
         [
             x.asinh(), (x + 1).acosh(), x.atanh(), x.logit(), x.erf(), x.erfc(), x.sinc(), special.entr(x), special.xlog1py(x, x),
         ]),
+        ["special functions"] = (() => cat([randn(2, 9) * 6, tensor(new[] { 0f, -1f, -3f, 1f, 2f, 0.5f, 1e-3f, 40f, float.PositiveInfinity }).unsqueeze(0)]), x =>
+        [
+            x.lgamma(), x.digamma(), x.@double().lgamma(), x.@double().digamma(), (x * 0.1).tanh().erfinv(), x.clamp(-1, 1).erfinv(), (x * 1e-3).erfinv(),
+        ]),
+        ["places in memory"] = (() => randn(3, 4), x =>
+        [
+            x.as_strided([2, 3], [4, 1]), x.as_strided([3, 3], [1, 1]), x.as_strided([2, 2], [4, 2], 1), x.masked_scatter(x.gt(0), x.flatten() * 2), x.masked_scatter(x[0].gt(0), -x),
+            x.renorm(2, 0, 1.5f), x.renorm(1, 1, 2f),
+        ]),
         ["tests"] = (() => randn(3, 5), x =>
         [
             x.isfinite(), x.isnan(), x.signbit(), x.isposinf(), x.isneginf(), isclose(x, x), x.eq(x), x.logical_not(), x.any(1), x.all(0), x.gt(0).any(), x.count_nonzero(),
