@@ -33,7 +33,10 @@ public interface ICompiledModule
     /// <exception cref="CompiledArtifactException">Nothing was captured, or something cannot be saved; the message says what.</exception>
     void Save(string path, ArtifactOptions? options = null);
 
-    /// <summary>Writes the graph that was captured last as an ONNX model (opset 18), with the module's weights inside and under their own names.</summary>
+    /// <summary>
+    /// Writes the graph that was captured last as an ONNX model (opset 18), with the module's weights inside and under their own names. Dimensions that are marked dynamic have any size in it, as far as
+    /// the program does the same with each: what it asked of sizes the model asks too, and fails with the condition in the message where it does not hold.
+    /// </summary>
     /// <param name="path">The file; its folder must exist.</param>
     /// <exception cref="CompiledArtifactException">Nothing was captured for the module as it is now.</exception>
     /// <exception cref="GraphException">Some operators have no counterpart in ONNX (the message lists them), or the graph changes its inputs.</exception>

@@ -21,4 +21,11 @@ internal sealed partial class CallCache
             write(_module, _graphs, _options.Cpu is null ? null : _options.Cpu with { Forms = null });
         }
     }
+
+    /// <summary>The calls that differ from a captured one in sizes only; null where there are none. To be asked while the calls are handed out.</summary>
+    public SizeFamily? FamilyOf(Specialization captured)
+    {
+        var first = _sizes.GetValueOrDefault(captured, captured);
+        return _families.LastOrDefault(entry => entry.Captured == captured || entry.First == first).Family;
+    }
 }

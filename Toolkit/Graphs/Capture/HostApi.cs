@@ -124,6 +124,9 @@ internal static class HostApi
                     && (method.IsConstructor || method.Name is "Create" || method.Name.StartsWith("get_", StringComparison.Ordinal)));
     }
 
+    /// <summary>Whether a method takes a place, from the beginning or the end, and throws where it is negative.</summary>
+    public static bool RefusesNegative(MethodBase method) => method.DeclaringType == typeof(Index) && method.Name is ".ctor" or "op_Implicit" or "FromStart" or "FromEnd";
+
     /// <summary>Whether a parameter is a place, a count or a part: what comes out does not depend on it as a sum does.</summary>
     public static bool IsPlace(MethodBase method, int parameter)
     {

@@ -40,6 +40,28 @@ internal sealed class ResultViews
         return (value, isSame ? new([.. steps]) : null);
     }
 
+    /// <summary>A graph with the tensors of a result as outputs, views taken.</summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="result">What is returned.</param>
+    /// <param name="holes">For each tensor of it: the output of the graph that it is, or, counted from -1 downwards, the input.</param>
+    /// <param name="views">For each of them, which view it is.</param>
+    public static Graph Returned(Graph graph, Template result, IReadOnlyList<int> holes, IReadOnlyList<ResultViews?> views)
+    {
+        var builder = new GraphBuilder();
+        builder.CopyInputs(graph);
+        foreach (var node in graph.Nodes)
+        {
+            builder.Copy(node);
+        }
+
+        var outputs = result.Describe().Holes.Select(hole =>
+        {
+            var root = builder.Of(holes[hole] >= 0 ? graph.Outputs[holes[hole]] : graph.Inputs[-1 - holes[hole]]);
+            return views[hole]?.Apply(builder, root) ?? root;
+        }).ToArray();
+        return builder.Build(outputs, graph.Mutations.Select(mutation => new Mutation((GraphInput)builder.Of(mutation.Target), builder.Of(mutation.Value))));
+    }
+
     /// <summary>The same views, of another graph.</summary>
     public ResultViews Map(Func<Node, Node> other) => new([.. _steps.Select(step => (other(step.Node), step.Index))]);
 

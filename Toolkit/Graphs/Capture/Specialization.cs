@@ -83,25 +83,7 @@ internal sealed class Specialization : IDisposable
     public IReadOnlyList<ResultViews?> Views => _views;
 
     /// <summary>The graph with the tensors of the result as outputs, views taken.</summary>
-    public Graph ResultGraph
-    {
-        get
-        {
-            var builder = new GraphBuilder();
-            builder.CopyInputs(Graph);
-            foreach (var node in Graph.Nodes)
-            {
-                builder.Copy(node);
-            }
-
-            var outputs = _result.Describe().Holes.Select(hole =>
-            {
-                var root = builder.Of(_holes[hole] >= 0 ? Graph.Outputs[_holes[hole]] : Graph.Inputs[-1 - _holes[hole]]);
-                return _views[hole]?.Apply(builder, root) ?? root;
-            }).ToArray();
-            return builder.Build(outputs, Graph.Mutations.Select(mutation => new Mutation((GraphInput)builder.Of(mutation.Target), builder.Of(mutation.Value))));
-        }
-    }
+    public Graph ResultGraph => ResultViews.Returned(Graph, _result, _holes, _views);
 
     /// <summary>Fields that get values.</summary>
     public IReadOnlyList<FieldEffect> Fields => _fields;

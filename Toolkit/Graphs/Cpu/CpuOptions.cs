@@ -4,7 +4,8 @@ namespace Toolkit.Graphs.Cpu;
 public sealed record CpuOptions
 {
     /// <summary>Folder in which compiled kernels are kept; null for none. Default: <c>toolkit/kernels</c> in the user's local data.</summary>
-    public string? CacheFolder { get; init; } = KernelCache.DefaultFolder;
+    /// <exception cref="ArgumentException">It is empty, or cannot be the name of a folder.</exception>
+    public string? CacheFolder { get; init => field = value is null ? null : Path.GetFullPath(value); } = KernelCache.DefaultFolder;
 
     /// <summary>Threads; 0 for as many as libtorch uses.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>

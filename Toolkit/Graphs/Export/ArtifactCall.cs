@@ -1,3 +1,4 @@
+using Toolkit.Graphs.Dispatch;
 using Toolkit.Graphs.Capture;
 using static TorchSharp.torch;
 
@@ -12,11 +13,14 @@ internal sealed class ArtifactCall : IDisposable
     private readonly Template _result;
     private readonly GraphInterpreter?[] _views;
     private readonly HashSet<int> _returned;
+    private readonly (int Changed, int Other)[] _apart;
 
     /// <summary>A graph with its weights.</summary>
     public ArtifactCall(ArtifactManifest.GraphPart part, TensorType[] types, (int Argument, Tensor? Weight)[] inputs, Template result, GraphInterpreter?[] views, CompiledGraph executable)
     {
         (_part, _types, _inputs, _result, _views, Executable) = (part, types, inputs, result, views, executable);
+        var changed = Passes.Functionalization.ChangedInputs(executable.Graph);
+        _apart = [.. from i in changed from j in Enumerable.Range(0, inputs.Length) where i != j && (inputs[i].Weight is null || inputs[j].Weight is null) && !(changed.Contains(j) && j < i) select (i, j)];
         _returned = [.. part.Result.Holes.Where(hole => views[hole] is null).Select(hole => part.Holes[hole])];
     }
 
@@ -39,7 +43,7 @@ internal sealed class ArtifactCall : IDisposable
 
         for (var i = 0; i < arguments.Length; i++)
         {
-            if (TensorType.Of(arguments[i]) != _types[i] || (_part.Arguments[i].SameAs is { } other && arguments[i].Handle != arguments[other].Handle))
+            if (TensorType.Of(arguments[i]) != _types[i] || (_part.Arguments[i].SameAs is { } other && !TensorMemory.AreOne(arguments[i], arguments[other])))
             {
                 return false;
             }
@@ -49,6 +53,7 @@ internal sealed class ArtifactCall : IDisposable
     }
 
     /// <summary>Runs it.</summary>
+    /// <exception cref="CompiledArtifactException">What the call changes lies in the memory of something else that it reads: the graph is of tensors that lie apart.</exception>
     public object? Run(ReadOnlySpan<Tensor> arguments)
     {
         using var still = no_grad();
@@ -56,6 +61,14 @@ internal sealed class ArtifactCall : IDisposable
         for (var i = 0; i < inputs.Length; i++)
         {
             inputs[i] = _inputs[i].Weight ?? arguments[_inputs[i].Argument];
+        }
+
+        foreach (var (changed, other) in _apart)
+        {
+            if (TensorMemory.AreShared(inputs[changed], inputs[other]))
+            {
+                throw new CompiledArtifactException($"{NameOf(changed)} is changed by the call, and {NameOf(other)} lies in the same memory: give it tensors of their own");
+            }
         }
 
         var outputs = Executable.Run(inputs);
@@ -78,6 +91,8 @@ internal sealed class ArtifactCall : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Executable.Dispose();
+
+    private string NameOf(int input) => _part.Inputs[input] is { Argument: { } place } ? _part.Arguments[place].Name : $"\"{_part.Inputs[input].Weight}\"";
 
     private Tensor Result(int hole, Tensor[] inputs, Tensor[] outputs)
     {

@@ -15,8 +15,18 @@ internal sealed class ArtifactChoice
         Captured = captured;
         var names = ArgumentNames(module, captured);
         var arguments = new List<ArtifactManifest.ArgumentPart>();
-        foreach (var guard in captured.Guards.Guards.Where(guard => guard.Path.IsArgument))
+        foreach (var guard in captured.Guards.Guards)
         {
+            if (Same(guard) is var (path, twin) && path.IsArgument != twin.IsArgument)
+            {
+                throw new CompiledArtifactException($"{path} was the tensor of {twin} in the call that was captured, which a saved call cannot tell: call the module with tensors of their own, then save it");
+            }
+
+            if (!guard.Path.IsArgument)
+            {
+                continue;
+            }
+
             if (guard is TensorGuard { Check.Type: var type })
             {
                 arguments.Add(new(Name(guard.Path, names), DataTypes.Name(type.DType), [.. type.Shape], type.Device));
@@ -28,7 +38,12 @@ internal sealed class ArtifactChoice
                 arguments.Add(arguments[other] with { Name = Name(guard.Path, names), SameAs = other });
                 _paths.Add(guard.Path);
             }
-            else if (guard is not AliasGuard)
+            else if (guard is MemoryGuard { AreOne: true } one)
+            {
+                var (first, second) = (PlaceOf(one.Path), PlaceOf(one.Other));
+                arguments[Math.Max(first, second)] = arguments[Math.Max(first, second)] with { SameAs = Math.Min(first, second) };
+            }
+            else if (guard is not (AliasGuard or MemoryGuard))
             {
                 _constants.Add(guard.ToString()!);
             }
@@ -88,6 +103,14 @@ internal sealed class ArtifactChoice
     public int PlaceOf(AccessPath path) => _paths.FindIndex(other => ReferenceEquals(other, path) || other.ToString() == path.ToString()) is >= 0 and var place
         ? place
         : throw new CompiledArtifactException($"{path} is read and is not among the arguments' tensors");
+
+    /// <summary>The paths of one and the same tensor; null where a guard is about something else.</summary>
+    private static (AccessPath Path, AccessPath Other)? Same(Guard guard) => guard switch
+    {
+        AliasGuard { AreSame: true } alias => (alias.Path, alias.Other),
+        MemoryGuard { AreOne: true } memory => (memory.Path, memory.Other),
+        _ => null,
+    };
 
     private bool TakesTheSame(ArtifactChoice other) => Arguments.Count == other.Arguments.Count
         && Arguments.Zip(other.Arguments).All(pair => pair.First.DType == pair.Second.DType && pair.First.Shape.SequenceEqual(pair.Second.Shape) && pair.First.Device == pair.Second.Device

@@ -2,6 +2,7 @@ using System.Text;
 using Toolkit.Checkpoints;
 using Toolkit.Graphs.Capture;
 using Toolkit.Graphs.Cpu;
+using Toolkit.Graphs.Passes;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs;
@@ -68,7 +69,7 @@ internal sealed class ArtifactSaver
     {
         var captured = choice.Captured;
         var graph = captured.Graph;
-        var changed = Changed(graph);
+        var changed = Functionalization.ChangedInputs(graph);
         var inputs = new List<ArtifactManifest.InputPart>();
         for (var i = 0; i < graph.Inputs.Length; i++)
         {
@@ -85,7 +86,7 @@ internal sealed class ArtifactSaver
                 _fresh.Add(tensor);
             }
 
-            inputs.Add(new(null, _weights.Add(tensor, input.Path, changed.Contains(input))));
+            inputs.Add(new(null, _weights.Add(tensor, input.Path, changed.Contains(i))));
         }
 
         var text = FormattableString.Invariant($"graphs/{number}.txt");
@@ -128,12 +129,5 @@ internal sealed class ArtifactSaver
             _entries.Add((source, file => file.Write(Encoding.UTF8.GetBytes(kernels.Source))));
             _entries.Add((code, file => file.Write(kernels.Image)));
         }
-    }
-
-    /// <summary>The inputs that a graph changes.</summary>
-    private static HashSet<Value> Changed(Graph graph)
-    {
-        var pure = new Passes.Functionalization().Run(graph);
-        return [.. pure.Mutations.Select(mutation => graph.Inputs[pure.Inputs.IndexOf(mutation.Target)])];
     }
 }

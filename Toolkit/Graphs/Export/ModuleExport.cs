@@ -14,7 +14,7 @@ internal static class ModuleExport
         calls.Export((module, captured, cpu) => ArtifactSaver.Save(path, module, captured, cpu, options ?? new()));
     }
 
-    /// <summary>The graph that was captured last as an ONNX model.</summary>
+    /// <summary>The graph that was captured last as an ONNX model; dimensions marked dynamic have any size in it.</summary>
     /// <exception cref="CompiledArtifactException">Nothing was captured for the module as it is now.</exception>
     /// <exception cref="GraphException">Some operators have no counterpart in ONNX, or the graph changes its inputs.</exception>
     public static void SaveOnnx(CallCache calls, string path)
@@ -27,12 +27,20 @@ internal static class ModuleExport
             var fresh = new List<Tensor>();
             try
             {
-                OnnxExporter.Export(choice.Captured.ResultGraph, path, Weight, i => choice.Arguments[choice.PlaceOf(inputs[i])].Name, i => choice.PlaceOf(inputs[i]));
+                if (calls.FamilyOf(choice.Captured) is { } family)
+                {
+                    OnnxExporter.Export(family, path, Weight, Name, i => choice.PlaceOf(inputs[i]), argument => inputs.ToList().FindIndex(input => input.ArgumentNumber == argument));
+                    return;
+                }
+
+                OnnxExporter.Export(choice.Captured.ResultGraph, path, Weight, Name, i => choice.PlaceOf(inputs[i]));
             }
             finally
             {
                 fresh.ForEach(tensor => tensor.Dispose());
             }
+
+            string Name(int i) => choice.Arguments[choice.PlaceOf(inputs[i])].Name;
 
             Tensor? Weight(int i)
             {

@@ -75,6 +75,9 @@ internal sealed class OnnxCall(OnnxEmitter emitter, Node node, Func<Value, strin
     /// <summary>A tensor of fixed values.</summary>
     public string Constant(Tensor values) => emitter.Initializer("constant", values);
 
+    /// <summary>The integers from 0 on.</summary>
+    public string Range(long count) => Add("Range", [emitter.Integer(0), emitter.Integer(count), emitter.Integer(1)]);
+
     /// <summary>Reduced over some dimensions.</summary>
     public string Reduce(string op, string name, IEnumerable<long> axes, bool keep) => Add(op, [name, Ints([.. axes])], ("keepdims", keep));
 

@@ -86,12 +86,21 @@ internal sealed class OnnxEmitter(GraphProto graph)
     public string Filled(double value, TensorType type) => Constant($"{type} {value.ToString("R", CultureInfo.InvariantCulture)}", () => full(type.Shape.ToArray(), value, type.DType));
 
     /// <summary>Adds a tensor under a name.</summary>
-    public string Initializer(string wanted, Tensor value)
+    /// <param name="wanted">The name.</param>
+    /// <param name="value">The tensor.</param>
+    /// <param name="isOutline">Whether its values are left out.</param>
+    public string Initializer(string wanted, Tensor value, bool isOutline = false)
     {
         using var scope = NewDisposeScope();
         var name = Unique(wanted);
         var proto = new TensorProto { Name = name, DataType = TypeOf(value.dtype) };
         proto.Dims.Add(value.shape);
+        if (isOutline)
+        {
+            graph.Initializer.Add(proto);
+            return name;
+        }
+
         var dense = value.detach().cpu().resolve_conj().resolve_neg().contiguous();
         var size = dense.numel() * dense.element_size();
         _bytes += size;

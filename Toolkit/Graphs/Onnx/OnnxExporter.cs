@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Graphs;
 
 /// <summary>Writes graphs as ONNX models: opset 18, weights inside, parameters under their own names.</summary>
-internal sealed class OnnxExporter
+internal sealed partial class OnnxExporter
 {
     private const int Opset = 18;
     private const int FormatVersion = 9;
@@ -15,9 +15,14 @@ internal sealed class OnnxExporter
     private readonly GraphProto _proto = new() { Name = "graph" };
     private readonly OnnxEmitter _emitter;
     private readonly Dictionary<Value, string> _names = new(ReferenceEqualityComparer.Instance);
+    private bool _isOutline;
     private readonly Dictionary<Value, Tensor> _constants = new(ReferenceEqualityComparer.Instance);
 
-    private OnnxExporter(Graph graph) => (_graph, _emitter) = (graph, new(_proto));
+    private OnnxExporter(Graph graph)
+    {
+        (_graph, _emitter) = (Simplify(graph), new(_proto));
+        FindConstants();
+    }
 
     /// <summary>Writes a file.</summary>
     /// <param name="graph">The graph.</param>
@@ -30,14 +35,13 @@ internal sealed class OnnxExporter
     {
         using var scope = NewDisposeScope();
         using var still = no_grad();
-        var exporter = new OnnxExporter(Simplify(graph));
-        var model = new ModelProto
-        {
-            IrVersion = FormatVersion,
-            ProducerName = "Toolkit",
-            ProducerVersion = typeof(Graph).Assembly.GetName().Version!.ToString(3),
-            Graph = exporter.Write(tensor, name, order),
-        };
+        Save(new OnnxExporter(graph).Write(tensor, name, order), path, []);
+    }
+
+    private static void Save(GraphProto graph, string path, IReadOnlyList<(string Key, string Value)> properties)
+    {
+        var model = new ModelProto { IrVersion = FormatVersion, ProducerName = "Toolkit", ProducerVersion = typeof(Graph).Assembly.GetName().Version!.ToString(3), Graph = graph };
+        model.MetadataProps.Add(properties.Select(property => new StringStringEntryProto { Key = property.Key, Value = property.Value }));
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = Opset });
         try
         {
@@ -66,7 +70,6 @@ internal sealed class OnnxExporter
 
     private GraphProto Write(Func<int, Tensor?> tensor, Func<int, string?> name, Func<int, int>? order)
     {
-        FindConstants();
         string[] missing = [.. _graph.Nodes.Where(node => !OnnxRules.All.ContainsKey(node.Operator.Name) && !node.Outputs.All(_constants.ContainsKey))
             .GroupBy(node => node.Operator.Name).OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => Place(group.Key, group.First().Origin))];
         if (missing.Length > 0)
@@ -116,7 +119,7 @@ internal sealed class OnnxExporter
             {
                 var value = tensor(i) ?? throw new GraphException($"ONNX export: there is no tensor for \"{input.Path}\"");
                 _names[input] = TensorType.Of(value) is var type && type == input.Type
-                    ? _emitter.Initializer(input.Path == "" ? "constant" : input.Path, value)
+                    ? _emitter.Initializer(input.Path == "" ? "constant" : input.Path, value, _isOutline)
                     : throw new GraphException($"ONNX export: \"{input.Path}\" is {type} where {input.Type} is wanted");
             }
         }

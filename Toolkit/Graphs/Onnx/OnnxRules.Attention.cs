@@ -79,10 +79,11 @@ internal static partial class OnnxRules
         return c.Reshape(c.Add("Expand", [c.Reshape(name, with), c.Ints(wide.ToArray())]), flat);
     }
 
+    /// <summary>Each place sees those up to its own, which is an offset farther.</summary>
     private static (string, ScalarType)? Causal(OnnxCall c, long time, long positions, long offset)
     {
-        using var scope = NewDisposeScope();
-        return (c.Emitter.Initializer("causal mask", ones([time, positions], ScalarType.Bool).tril(offset)), ScalarType.Bool);
+        var last = c.Plus(c.Range(time), c.Emitter.Integer(offset));
+        return (c.Add("LessOrEqual", [c.Range(positions), c.Add("Unsqueeze", [last, c.Ints(-1)])]), ScalarType.Bool);
     }
 
     /// <summary>Dimension i turns together with dimension i + R/2; those from R on stay.</summary>

@@ -97,6 +97,13 @@ internal static partial class OnnxRules
         long[] axes = [.. (hasDim ? Inference.Dimensions(c.Call, "dim", rank) : [.. Enumerable.Range(0, rank)]).Select(d => (long)d)];
         var keep = hasDim && c.Call.Flag("keepdim");
         var x = before is { } first ? c.Cast(c.As("self", first), first, type) : c.As("self", type);
-        return rank == 0 ? x : c.Add(op, [x, c.Ints(axes)], ("keepdims", keep));
+        if (rank == 0)
+        {
+            return x;
+        }
+
+        // Integers of fewer bits are reduced as wide ones, and run over where theirs do.
+        var wide = type is ScalarType.Byte or ScalarType.Int8 or ScalarType.Int16 ? ScalarType.Int32 : type;
+        return c.Cast(c.Add(op, [c.Cast(x, type, wide), c.Ints(axes)], ("keepdims", keep)), wide, type);
     }
 }

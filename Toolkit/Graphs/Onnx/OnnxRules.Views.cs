@@ -32,6 +32,11 @@ internal static partial class OnnxRules
             rules["aten::" + name] = c =>
             {
                 var (dim, start) = ((int)c.Dimension("dim"), 0L);
+                if (name == "unsafe_chunk" && c.Call.Integer("chunks") == c.Node.Outputs.Length)
+                {
+                    return c.Emitter.Add("Split", [c["self"]], c.Node.Outputs.Length, ("axis", dim), ("num_outputs", c.Node.Outputs.Length));
+                }
+
                 return [.. c.Node.Outputs.Select(part => c.Slice(c["self"], dim, start, start += part.Type.Shape[dim]))];
             };
         }

@@ -97,6 +97,11 @@ internal static partial class OnnxRules
     private static string AdaptiveMean(OnnxCall c, int spatial)
     {
         var (from, to, rank) = (c.ShapeOf("self"), c.Shape, c.Shape.Count);
+        if (to.TakeLast(spatial).All(size => size == 1))
+        {
+            return c.Reduce("ReduceMean", c["self"], Enumerable.Range(rank - spatial, spatial).Select(d => (long)d), true);
+        }
+
         long[] sizes = [.. Enumerable.Range(rank - spatial, spatial).Where(d => from[d] % to[d] == 0).Select(d => from[d] / to[d])];
         if (sizes.Length == spatial)
         {

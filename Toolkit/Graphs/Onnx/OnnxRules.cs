@@ -23,6 +23,8 @@ internal static partial class OnnxRules
         Layers(rules);
         Windows(rules);
         Losses(rules);
+        Factories(rules);
+        Special(rules);
         Attentions(rules);
         return rules.ToFrozenDictionary(StringComparer.Ordinal);
     }

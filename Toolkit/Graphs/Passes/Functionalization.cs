@@ -13,6 +13,14 @@ public sealed class Functionalization : IGraphPass
     /// <exception cref="GraphException">What is changed shares memory in a way that types do not tell.</exception>
     public Graph Run(Graph graph) => graph.Nodes.Any(node => node.Operator.IsMutating) ? new Conversion(graph).Run() : graph;
 
+    /// <summary>The inputs that a graph changes, by their places.</summary>
+    /// <exception cref="GraphException">What is changed shares memory in a way that types do not tell.</exception>
+    public static IReadOnlyList<int> ChangedInputs(Graph graph)
+    {
+        var pure = new Functionalization().Run(graph);
+        return [.. pure.Mutations.Select(mutation => pure.Inputs.IndexOf(mutation.Target))];
+    }
+
     private sealed class Conversion(Graph graph)
     {
         private readonly GraphBuilder _builder = new();

@@ -25,10 +25,10 @@ public sealed partial class GraphRoomTests
         ["Cost"] = 2,
         ["Dispatch"] = 2,
         ["Cpu"] = 3,
-        ["Onnx"] = 4,
         ["Autograd"] = 4,
         ["Capture"] = 5,
-        ["Export"] = 6,
+        ["Onnx"] = 6,
+        ["Export"] = 7,
     };
 
     private static readonly Dictionary<string, string> RoomOf = Rooms();

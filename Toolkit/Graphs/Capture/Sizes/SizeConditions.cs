@@ -49,6 +49,12 @@ internal sealed class SizeConditions
     /// <summary>Whether sizes are divided.</summary>
     public bool HasDivisions => _conditions.Any(condition => condition.Code == ILOpCode.Rem);
 
+    /// <summary>What must hold of integers: the instruction, and what it was given. A remainder must be what it was, others must come out the same.</summary>
+    public IReadOnlyCollection<(ILOpCode Code, SizeForm A, SizeForm B)> Integers => _conditions;
+
+    /// <summary>Whether real numbers that depend on sizes are compared.</summary>
+    public bool ComparesReals => _orders.Count > 0;
+
     /// <summary>Whether they hold.</summary>
     public bool Hold(long[] sizes) => _conditions.All(condition => Holds(condition.Code, condition.A, condition.B, sizes))
         && _orders.TrueForAll(order => order.A.At(sizes) is { } a && order.B.At(sizes) is { } b && a.CompareTo(b) == First(order.A).CompareTo(First(order.B)));
@@ -156,6 +162,11 @@ internal sealed class SizeConditions
             && (isReturn ? Reals.TryReturn(method, Array.ConvertAll(calls, call => call.Tokens)) : Reals.TryCall(method, Array.ConvertAll(calls, call => call.Tokens))))
         {
             return;
+        }
+        else if (!isReturn && HostApi.RefusesNegative(method) && calls[0].Tokens is [_, long, ..])
+        {
+            var place = Numbers(calls, 1);
+            _conditions.Add((ILOpCode.Clt, place, new(_points, new long[place.Values.Length])));
         }
         else if (Array.TrueForAll(calls, call => IsSame(call.Tokens, calls[0].Tokens)) || (isReturn && Compares(method))
             || (HostApi.Moves(method) && (isReturn || !Enumerable.Range(0, method.GetParameters().Length).Any(i => HostApi.IsPlace(method, i) && Array.Exists(calls, call => !IsSame(call.Tokens[i + 1], calls[0].Tokens[i + 1]))))))

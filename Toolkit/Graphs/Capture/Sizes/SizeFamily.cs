@@ -34,6 +34,26 @@ internal sealed class SizeFamily
         return (TryGraph(sizes)!, Resized(arguments, _places, sizes));
     }
 
+    /// <summary>The dimensions of each size.</summary>
+    public IReadOnlyList<IReadOnlyList<DynamicDimension>> Places => _places;
+
+    /// <summary>Sizes that it was made from.</summary>
+    public SizePoints Points => _points;
+
+    /// <summary>What must hold of sizes.</summary>
+    public SizeConditions Conditions => _conditions;
+
+    /// <summary>The graph for some sizes, with what is returned as outputs; null where this call would have to be captured.</summary>
+    public Graph? Returned(long[] sizes, long least = 2) => TryGraph(sizes, least) is { } graph ? ResultViews.Returned(graph, _recipe.Result, _recipe.Holes, ViewsIn(graph)) : null;
+
+    /// <summary>Why there is no graph for some sizes although all conditions hold and the program can be run with them; null where there is one, or the program refuses them.</summary>
+    public string? Difference(long[] sizes)
+    {
+        string? difference = null;
+        _ = _conditions.Hold(sizes) ? _graph.At(sizes, _read, out difference) : null;
+        return difference;
+    }
+
     /// <summary>The dimensions that may have other sizes.</summary>
     public IReadOnlyList<DynamicDimension> Dimensions => [.. _places.SelectMany(own => own)];
 
@@ -123,14 +143,19 @@ internal sealed class SizeFamily
             return null;
         }
 
-        var nodes = _recipe.Graph.Nodes.Zip(graph.Nodes).ToDictionary(pair => pair.First, pair => pair.Second, (IEqualityComparer<Node>)ReferenceEqualityComparer.Instance);
         var guards = _recipe.Guards.Select(guard => guard is TensorGuard { Path.ArgumentNumber: >= 0 and var number } tensor && _places.Any(own => own.Any(place => place.Argument == number))
             ? new TensorGuard(tensor.Path, new TensorCheck((Tensor)arguments[number]!, _recipe.IsGradEnabled))
             : guard);
-        return (_recipe with { Graph = graph, Guards = [.. guards], Views = [.. _recipe.Views.Select(view => view?.Map(node => nodes.GetValueOrDefault(node, node)))] }).Make();
+        return (_recipe with { Graph = graph, Guards = [.. guards], Views = ViewsIn(graph) }).Make();
     }
 
-    private Graph? TryGraph(long[] sizes) => Array.TrueForAll(sizes, size => size >= 2) && _conditions.Hold(sizes) ? _graph.At(sizes, _read) : null;
+    private ResultViews?[] ViewsIn(Graph graph)
+    {
+        var nodes = _recipe.Graph.Nodes.Zip(graph.Nodes).ToDictionary(pair => pair.First, pair => pair.Second, (IEqualityComparer<Node>)ReferenceEqualityComparer.Instance);
+        return [.. _recipe.Views.Select(view => view?.Map(node => nodes.GetValueOrDefault(node, node)))];
+    }
+
+    private Graph? TryGraph(long[] sizes, long least = 2) => Array.TrueForAll(sizes, size => size >= least) && _conditions.Hold(sizes) ? _graph.At(sizes, _read, out _) : null;
 
     /// <summary>Tries it: for sizes that it was not made from, it must say what the program does.</summary>
     private bool IsRightFor(CaptureRecipe recipe, Func<long[], CaptureRecipe?> at)

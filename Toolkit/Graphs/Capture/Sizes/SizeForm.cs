@@ -41,6 +41,46 @@ internal sealed record SizeForm(SizePoints Points, long[] Values)
         return total % all == 0 ? (long)(total / all) : null;
     }
 
+    /// <summary>The same as a sum: a number, multiples of sizes, and multiples of products of two, all of it divided by a number.</summary>
+    public (long Number, long[] Multiples, IReadOnlyList<(int I, int J, long Factor)> Products, long Divisor) Sum()
+    {
+        var divisor = Points.Steps.Aggregate(1L, (product, step) => checked(product * step));
+        var (number, multiples, products) = (checked(Values[0] * divisor), new long[Points.Base.Length], new List<(int I, int J, long Factor)>());
+        for (var k = 1; k < Values.Length; k++)
+        {
+            var (i, j) = Points.Changes[k];
+            if (j < 0)
+            {
+                var factor = checked((Values[k] - Values[0]) * (divisor / Points.Steps[i]));
+                multiples[i] += factor;
+                number -= checked(factor * Points.Base[i]);
+            }
+            else
+            {
+                // (a - a₀)(b - b₀) = ab - b₀a - a₀b + a₀b₀
+                var factor = checked(Together(k) * (divisor / Points.Steps[i] / Points.Steps[j]));
+                products.Add((i, j, factor));
+                multiples[i] -= checked(factor * Points.Base[j]);
+                multiples[j] -= checked(factor * Points.Base[i]);
+                number += checked(factor * Points.Base[i] * Points.Base[j]);
+            }
+        }
+
+        var common = multiples.Concat(products.Select(product => product.Factor)).Prepend(number).Aggregate(divisor, Common);
+        common = Math.Sign(divisor) * Math.Abs(common);
+        return (number / common, [.. multiples.Select(factor => factor / common)], [.. products.Select(product => product with { Factor = product.Factor / common }).Where(product => product.Factor != 0)], divisor / common);
+    }
+
+    private static long Common(long a, long b)
+    {
+        while (b != 0)
+        {
+            (a, b) = (b, a % b);
+        }
+
+        return a;
+    }
+
     /// <summary>By how much more two sizes change it than each alone.</summary>
     private long Together(int point) => Values[point] - Values[Points.IndexOf(Points.Changes[point].I)] - Values[Points.IndexOf(Points.Changes[point].J)] + Values[0];
 

@@ -86,8 +86,10 @@ internal sealed class SizedGraph
     /// <summary>The graph for some sizes; null where there is none.</summary>
     /// <param name="sizes">The sizes.</param>
     /// <param name="read">Values whose shape the program read, by their place: they must be what follows from what they were.</param>
-    public Graph? At(long[] sizes, IEnumerable<int> read)
+    /// <param name="difference">Why there is none although the operations can be done: they would be others.</param>
+    public Graph? At(long[] sizes, IEnumerable<int> read, out string? difference)
     {
+        difference = null;
         try
         {
             var builder = new GraphBuilder();
@@ -104,6 +106,12 @@ internal sealed class SizedGraph
                 builder.Origin = node.Origin;
                 var types = node.Operator.CanInfer ? node.Operator.Infer(arguments) : [.. node.Outputs.Select((output, i) => output.Type with { Shape = Shape.Create(Numbers(_outputs[n]![i], [.. output.Type.Shape], sizes)) })];
                 var copy = builder.Add(node.Operator, arguments, types);
+                if (copy.Outputs.Length != node.Outputs.Length)
+                {
+                    difference = $"{node.Operator.Name} makes {copy.Outputs.Length} parts instead of {node.Outputs.Length}";
+                    return null;
+                }
+
                 for (var i = 0; i < copy.Outputs.Length; i++)
                 {
                     if (copy.Outputs[i].Type is var type && (type.DType != node.Outputs[i].Type.DType || type.Device != node.Outputs[i].Type.Device))

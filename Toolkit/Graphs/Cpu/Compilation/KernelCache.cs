@@ -133,7 +133,15 @@ internal static class KernelCache
     private static void Write(string path, byte[] bytes)
     {
         var temporary = $"{path}.{Guid.NewGuid():N}";
-        File.WriteAllBytes(temporary, bytes);
-        File.Move(temporary, path, overwrite: true);
+        try
+        {
+            File.WriteAllBytes(temporary, bytes);
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary); // on a full disk half of it may be there
+            throw;
+        }
     }
 }

@@ -104,7 +104,7 @@ internal sealed record Layout(KernelBuffer Buffer, long Offset, long[] Sizes, lo
     public Layout? Reshape(Shape shape)
     {
         var sizes = shape.ToArray();
-        if (IsContiguous)
+        if (IsContiguous || shape.Elements == 0)
         {
             return this with { Sizes = sizes, Strides = [.. shape.ContiguousStrides] };
         }

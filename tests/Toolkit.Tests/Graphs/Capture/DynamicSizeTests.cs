@@ -63,6 +63,50 @@ public sealed class DynamicSizeTests : InferenceTests
         Assert.Equal(4, compiled.Explain().Sizes);
     }
 
+    [Fact]
+    public void SizesThatAreCutIntoMoreParts()
+    {
+        static Tensor Body(Tensor x) => stack([.. x.split(4, 1).Select(part => part.sum(1))], 1);
+        using var compiled = new Written(Body).Compile(new CompileOptions { Dynamic = [new(0, 1)], Backend = graph => new GraphInterpreter(graph) });
+        foreach (var time in new[] { 7, 9, 6, 5, 64, 3, 16, 8 })
+        {
+            var x = randn(2, time, 4);
+            Compiling.Same(Body(x), compiled.call(x));
+        }
+    }
+
+    [Fact]
+    public void PlacesStayWhatTheyMayBe()
+    {
+        static Tensor Body(Tensor x) => x[.., (int)((x.shape[1] - 4) / 2)..];
+        using var compiled = new Written(Body).Compile(new CompileOptions { Dynamic = [new(0, 1)], Backend = graph => new GraphInterpreter(graph) });
+        foreach (var time in new[] { 8, 10, 6, 4 })
+        {
+            var x = randn(2, time, 4);
+            Compiling.Same(Body(x), compiled.call(x));
+        }
+
+        Assert.Throws<ArgumentOutOfRangeException>(() => compiled.call(randn(2, 2, 4)));
+        Compiling.Counts(compiled.Explain(), 1, 3);
+    }
+
+    [Theory]
+    [InlineData(3, 0)]
+    [InlineData(0, 5)]
+    [InlineData(0, 0)]
+    public void SizesMayBeZero(long batch, long time)
+    {
+        static Tensor Body(Tensor x) => (x.transpose(0, 1) * 2).reshape(x.shape[1] * x.shape[0], 4).view(x.shape[1], x.shape[0], 2, 2).transpose(1, 2).flatten(1);
+        using var compiled = new Written(Body).Compile(new CompileOptions { Dynamic = [new(0, 0), new(0, 1)] });
+        foreach (var (b, t) in new[] { (3L, 5L), (batch, time) })
+        {
+            var x = randn(b, t, 4);
+            Compiling.Same(Body(x), compiled.call(x));
+        }
+
+        Assert.Empty(compiled.Explain().Breaks);
+    }
+
     /// <summary>What it does depends on the size in a way that two sizes do not tell.</summary>
     private static Tensor Forward(Tensor x) => x.shape[1] > 5 ? x.mean([1]) : x.sum(1) * Math.Min(x.shape[1], 3);
 }

@@ -17,6 +17,9 @@ public sealed class SizeFormTests
         var form = new SizeForm(points, [.. Enumerable.Range(0, points.Changes.Count).Select(point => Number(points.At(point)))]);
         Assert.Equal(Number(others), form.At(others));
         Assert.False(form.HasParts);
+        var (number, multiples, products, divisor) = form.Sum();
+        Assert.Equal(Number(others) * divisor, number + multiples.Zip(others, (factor, size) => factor * size).Sum() + products.Sum(product => product.Factor * others[product.I] * others[product.J]));
+        Assert.Equal(1, divisor);
         long Number(long[] x) => factors[0] + (factors[1] * x[0]) + (factors[2] * x[1]) + (factors[3] * x[2]) + (factors[4] * x[0] * x[1]) + (factors[5] * x[0] * x[2]) + (factors[6] * x[1] * x[2]);
     });
 
@@ -27,5 +30,6 @@ public sealed class SizeFormTests
         var form = new SizeForm(points, [whole, whole + 1]);
         Assert.True(form.HasParts);
         Assert.Equal(other % divisor == 0 ? other / divisor : null, form.At([other]));
+        Assert.Equal((0, 1, divisor), (form.Sum().Number, form.Sum().Multiples[0], form.Sum().Divisor));
     });
 }

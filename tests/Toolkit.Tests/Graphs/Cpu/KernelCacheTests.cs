@@ -54,6 +54,29 @@ public sealed class KernelCacheTests : IDisposable
     }
 
     [Fact]
+    public void What_cannot_be_kept_leaves_nothing()
+    {
+        Assert.Equal(KernelOrigin.Compiler, RunOnce(3.375));
+        Collect();
+        var files = Directory.GetFiles(_folder);
+        foreach (var file in files)
+        {
+            // In their place now, so that no file can be put there.
+            File.Delete(file);
+            Directory.CreateDirectory(file);
+        }
+
+        Assert.Equal(KernelOrigin.Compiler, RunOnce(3.375));
+        Assert.Empty(Directory.GetFiles(_folder));
+        Assert.Equal(files.Length, Directory.GetDirectories(_folder).Length);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("a\0b")]
+    public void A_folder_has_a_name(string name) => Assert.Throws<ArgumentException>(() => new CpuOptions { CacheFolder = name });
+
+    [Fact]
     public void Equal_graphs_share_their_code_while_one_is_alive()
     {
         var options = new CpuOptions { CacheFolder = null };

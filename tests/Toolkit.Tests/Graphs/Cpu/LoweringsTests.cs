@@ -30,6 +30,28 @@ public sealed class LoweringsTests
         Assert.True(wrong.Length == 0, string.Join('\n', wrong));
     }
 
+    /// <summary>Whoever converts to fewer bits and back asks for what is lost, in a kernel too.</summary>
+    [Theory]
+    [InlineData(ScalarType.BFloat16)]
+    [InlineData(ScalarType.Float16)]
+    public void A_conversion_rounds(ScalarType type)
+    {
+        var graphs = new[] { ScalarType.Float32, ScalarType.Float64 }.Select(wide =>
+        {
+            var g = new GraphBuilder();
+            var x = g.Input(new(wide, [3, 37]), GraphInputKind.Argument, "x");
+            return g.Build([g.Add("aten::sub.Tensor", x, g.Add("aten::_to_copy", g.Add("aten::_to_copy", x, type), wide))]);
+        });
+        foreach (var executable in CpuExecutable.Compile(graphs, new() { CacheFolder = null, IsOptimized = false }))
+        {
+            using var scope = NewDisposeScope();
+            using var own = executable;
+            Tensor[] x = [randn(3, 37, executable.Graph.Inputs[0].Type.DType)];
+            Assert.Empty(executable.FallbackCalls);
+            CpuBackendTests.Close(x[0] - x[0].to(type).to(x[0].dtype), executable.Run(x)[0], 1e-12);
+        }
+    }
+
     private static string? Difference(CpuExecutable executable)
     {
         using var scope = NewDisposeScope();

@@ -66,11 +66,20 @@ internal static class OnnxCases
         ["integers"] = (() => randint(-9, 9, [3, 5]), x =>
         [
             x.div(2, RoundingMode.trunc), x.div(2, RoundingMode.floor), x.remainder(4), x.bitwise_and(tensor(3L)), x.bitwise_or(tensor(3L)), x.bitwise_xor(tensor(3L)), x.abs(), x.sign(),
-            x.bitwise_left_shift(tensor(1L)), x % 3,
+            x.bitwise_left_shift(tensor(1L)), x % 3, x.abs().sum(ScalarType.Byte).to(int64), x.to(int16).sum(1, type: ScalarType.Int16).to(int64),
         ]),
         ["inverse functions"] = (() => rand(3, 5) * 0.8 + 0.1, x =>
         [
             x.asinh(), (x + 1).acosh(), x.atanh(), x.logit(), x.erf(), x.erfc(), x.sinc(), special.entr(x), special.xlog1py(x, x),
+        ]),
+        ["special functions"] = (() => cat([randn(2, 9) * 6, tensor(new[] { 0f, -1f, -3f, 1f, 2f, 0.5f, 1e-3f, 40f, float.PositiveInfinity }).unsqueeze(0)]), x =>
+        [
+            x.lgamma(), x.digamma(), x.@double().lgamma(), x.@double().digamma(), (x * 0.1).tanh().erfinv(), x.clamp(-1, 1).erfinv(), (x * 1e-3).erfinv(),
+        ]),
+        ["places in memory"] = (() => randn(3, 4), x =>
+        [
+            x.as_strided([2, 3], [4, 1]), x.as_strided([3, 3], [1, 1]), x.as_strided([2, 2], [4, 2], 1), x.masked_scatter(x.gt(0), x.flatten() * 2), x.masked_scatter(x[0].gt(0), -x),
+            x.renorm(2, 0, 1.5f), x.renorm(1, 1, 2f),
         ]),
         ["tests"] = (() => randn(3, 5), x =>
         [

@@ -17,6 +17,8 @@ internal sealed class OnnxModel : IDisposable
 
     public IReadOnlyList<string> Inputs => _session.InputNames;
 
+    public IReadOnlyDictionary<string, string> Properties => _session.ModelMetadata.CustomMetadataMap;
+
     public Tensor[] Run(IReadOnlyList<Tensor> inputs)
     {
         using var options = new RunOptions();
