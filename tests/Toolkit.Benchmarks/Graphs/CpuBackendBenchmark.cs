@@ -81,6 +81,12 @@ internal static unsafe class CpuBackendBenchmark
             var sum = g.Add("aten::add.Tensor", gx, gy);
             n = g.Add("aten::layer_norm", sum, new long[] { columns }, gw, gb, 1e-5);
             Row($"norm {name}: x + y and layer_norm(x + y)", g.Build([sum, n]), [x, y, w, b], () => nn.functional.layer_norm(x + y, [columns], w, b, 1e-5));
+
+            // The same tensors come and go, nothing is reduced: what memory alone takes of the row above.
+            g = new GraphBuilder();
+            (gx, gy, gw, gb) = (Input(g, x), Input(g, y), Input(g, w), Input(g, b));
+            sum = g.Add("aten::add.Tensor", gx, gy);
+            Row($"norm {name}: x + y and (x + y)*w + b", g.Build([sum, g.Add("aten::add.Tensor", g.Add("aten::mul.Tensor", sum, gw), gb)]), [x, y, w, b], () => ((x + y) * w) + b);
             g = new GraphBuilder();
             (gx, gy, gw) = (Input(g, x), Input(g, y), Input(g, w));
             var m = g.Add("aten::rsqrt", g.Add("aten::add.Scalar", g.Add("aten::mean.dim", g.Add("aten::square", gx), new long[] { -1 }, true), 1e-5));

@@ -187,6 +187,11 @@ internal sealed unsafe partial class CpuProgram : IDisposable
                 // A piece is some microseconds of work, and there are a few for each thread, so that one that is late does not keep the others.
                 var most = Math.Min(code.Units, Math.Max(_threads, Math.Min(8L * _threads, code.Units / code.UnitsOfCall)));
                 var pieces = Math.Clamp((long)(code.Nanoseconds / 3000), 1, most);
+                if (code.UnitsOfCall > 1)
+                {
+                    pieces -= pieces > _threads ? pieces % _threads : 0; // as large as these are, each thread should have as many
+                }
+
                 steps[s] = new() { Kernel = (delegate* managed<long, long, byte**, byte*, void>)pointers[phase[s].Kernel], Arguments = (byte**)arguments, Units = code.Units, Pieces = pieces, IsTapered = code.UnitsOfCall == 1 && pieces >= 4 * _threads };
                 region->Phases[p].Pieces += pieces;
                 total += code.Nanoseconds;
