@@ -1,5 +1,5 @@
-using Toolkit.Graphs.Dispatch;
 using Toolkit.Graphs.Capture;
+using Toolkit.Graphs.Dispatch;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs;
