@@ -39,6 +39,7 @@ internal sealed partial class LoopEmitter
                 _code.Line(lag == 1 ? "" : $"var w{e.Id}{Side} = 0f;");
             }
         });
+        _code.Line(Invariant($"// A pipeline: while row step is in its first pass, {string.Join(" and ", Enumerable.Range(1, last).Select(pass => Invariant($"row step - {lag * pass} is in pass {pass + 1}")))}."));
         _code.Block(Invariant($"for (var step = begin; step < end + {lag * last}; step++)"), () =>
         {
             _code.Block(Invariant($"if (step >= begin + {lag * last} && step < end)"), () =>
@@ -50,7 +51,7 @@ internal sealed partial class LoopEmitter
                 Vectors([.. stages.Reverse()], "0", length, RowLength, 1);
                 ForEachStage(last, pass => Leave(stages[pass]));
             });
-            _code.Block("else", () => ForEachStage(last, pass =>
+            _code.Block("else // it fills or empties", () => ForEachStage(last, pass =>
             {
                 _code.Block(Invariant($"if (step >= begin + {lag * pass} && step < end + {lag * pass})"), () =>
                 {
@@ -102,9 +103,9 @@ internal sealed partial class LoopEmitter
     /// <summary>Totals that wait for a pass of the row after the next move up, when it has taken its own and before another comes.</summary>
     private void Advance(int pass)
     {
-        foreach (var e in Carried(pass).Where(_ => Lag == 2))
+        if (Lag == 2)
         {
-            _code.Line($"t{e.Id}{Side} = w{e.Id}{Side};");
+            Array.ForEach([.. Carried(pass)], e => _code.Line($"t{e.Id}{Side} = w{e.Id}{Side};"));
         }
     }
 
