@@ -18,6 +18,7 @@ internal sealed partial class CallCache : IDisposable
     private Specialization[] _graphs = [];
     private (GuardSet Guards, GraphBreak Break)[] _breaks = [];
     private bool _isLimited;
+    private bool _isStopped;
     private volatile bool _isDisposed;
     private long _clock;
     private long _compiled;
@@ -75,14 +76,14 @@ internal sealed partial class CallCache : IDisposable
             }
 
             var sized = _options.Dynamic.IsDefaultOrEmpty ? null : Array.Find(_graphs, entry => entry.Guards.DiffersOnlyIn(_options.Dynamic, arguments));
-            var isRefused = Array.Exists(_breaks, entry => entry.Guards.Holds(arguments, []));
+            var isRefused = _isStopped || Array.Exists(_breaks, entry => entry.Guards.Holds(arguments, []));
             var isTooMany = sized is null && _graphs.Length - _sizes.Count + _breaks.Length >= _options.RecompileLimit;
             _isLimited |= isTooMany && !isRefused;
             if (!isTooMany && !isRefused)
             {
                 call = new SplitState(arguments, _splitter.ChangingFields) { IsCaptured = true };
                 run = new CaptureRun(_module, _method, _options, call);
-                first = Capture(run, arguments, sized is null ? null : _sizes.GetValueOrDefault(sized, sized));
+                first = Capture(run, call, arguments, sized is null ? null : _sizes.GetValueOrDefault(sized, sized));
             }
         }
 
@@ -150,7 +151,11 @@ internal sealed partial class CallCache : IDisposable
                 Interlocked.Increment(ref call.Obstacle is null ? ref _compiled : ref _eager);
             }
 
-            if (call.Obstacle is { } obstacle && prefix is not null)
+            if (call.Loss is { } loss)
+            {
+                Stop(loss);
+            }
+            else if (call.Obstacle is { } obstacle && prefix is not null)
             {
                 GiveUp(prefix, obstacle);
             }
@@ -171,6 +176,18 @@ internal sealed partial class CallCache : IDisposable
         }
     }
 
+    /// <summary>A call was lost: none is captured any more, whatever it finds.</summary>
+    private void Stop(string reason)
+    {
+        lock (_lock)
+        {
+            _isStopped = true;
+            _dropped.AddRange(_graphs); // another thread may be running them
+            _graphs = [];
+            _breaks = [.. _breaks, (new GuardSet([], [], is_grad_enabled()), new GraphBreak($"all calls run as they are: {reason}", "leave that out of forward", Origin.None))];
+        }
+    }
+
     /// <summary>Graphs that only a number is in the way of which they themselves change would never serve again.</summary>
     private void Learn(object?[] arguments)
     {
@@ -185,13 +202,23 @@ internal sealed partial class CallCache : IDisposable
         }
     }
 
-    private object? Capture(CaptureRun run, object?[] arguments, Specialization? first)
+    private object? Capture(CaptureRun run, SplitState call, object?[] arguments, Specialization? first)
     {
         Learn(arguments);
 
         // The call may change what the guards look at.
         var why = _graphs.Length > 0 ? _graphs[^1].Guards.Failure(arguments) ?? "another graph is needed" : null;
-        var result = run.Call(arguments);
+        object? result;
+        try
+        {
+            result = run.Call(arguments);
+        }
+        catch (InvalidOperationException) when (call.Loss is not null)
+        {
+            Stop(call.Loss!);
+            throw;
+        }
+
         if (why is not null)
         {
             _recompiles.Add(first is null ? why : $"{why} (another size of a dynamic dimension)");

@@ -95,7 +95,7 @@ internal sealed partial class CaptureRun
 
         if (tracer.HasChangedOutside)
         {
-            throw new InvalidOperationException($"the call was stopped after it had changed something outside: {Break}; do not compile this module", limit);
+            throw _call!.Lose(Break.ToString(), limit);
         }
 
         tracer.Undo();
@@ -155,6 +155,8 @@ internal sealed partial class CaptureRun
         var places = new int[holes.Count];
         var views = new ResultViews?[holes.Count];
         var outputs = new List<Value>();
+        var changed = Changed(tracer.Builder.Nodes).Select(value => ResultViews.Of(value).Root).ToHashSet<Value>(ReferenceEqualityComparer.Instance);
+        (Value Root, ResultViews? Views) ViewOf(Value value) => ResultViews.Of(value) is var found && changed.Contains(found.Root) ? ResultViews.Of(value, isCertain: true) : found;
         for (var i = 0; i < places.Length; i++)
         {
             if (tracer.Tensors.Find(holes[i]) is not { } value)
@@ -163,7 +165,7 @@ internal sealed partial class CaptureRun
                 return null;
             }
 
-            var (root, view) = ResultViews.Of(value);
+            var (root, view) = ViewOf(value);
             if (root is GraphInput input)
             {
                 places[i] = -1 - tracer.Builder.Inputs.ToList().IndexOf(input);
@@ -172,7 +174,7 @@ internal sealed partial class CaptureRun
             else
             {
                 // Results that share memory come from one output; one that is alone is an output as it is, whatever it is a view of.
-                var isShared = Enumerable.Range(0, holes.Count).Any(j => j != i && tracer.Tensors.Find(holes[j]) is { } other && ReferenceEquals(ResultViews.Of(other).Root, root));
+                var isShared = Enumerable.Range(0, holes.Count).Any(j => j != i && tracer.Tensors.Find(holes[j]) is { } other && ReferenceEquals(ViewOf(other).Root, root));
                 (root, views[i]) = isShared ? (root, view) : (value, null);
                 var known = outputs.FindIndex(output => ReferenceEquals(output, root));
                 places[i] = known < 0 ? outputs.Count : known;
@@ -226,11 +228,13 @@ internal sealed partial class CaptureRun
     private static bool IsAboutGradients(GraphBreak end) =>
         end.Reason.StartsWith("autograd.", StringComparison.Ordinal) || end.Reason.StartsWith("Tensor.requires_grad", StringComparison.Ordinal) || end.Reason.StartsWith("Tensor.backward", StringComparison.Ordinal);
 
+    private static IEnumerable<Value> Changed(IEnumerable<Node> nodes) =>
+        nodes.Where(node => node.Operator.IsMutating).SelectMany(node => node.Operator.Parameters[0].Type == "Tensor" ? node.Inputs.Take(1) : node.Inputs);
+
     /// <summary>Where something is changed in place it matters that nothing else lies in the same memory.</summary>
     private static List<Guard>? Separate(Tracer tracer, Graph graph)
     {
-        var changed = graph.Nodes.Where(node => node.Operator.IsMutating)
-            .SelectMany(node => node.Operator.Parameters[0].Type == "Tensor" ? node.Inputs.Take(1) : node.Inputs)
+        var changed = Changed(graph.Nodes)
             .Select(value => ResultViews.Of(value).Root).OfType<GraphInput>().Distinct<GraphInput>(ReferenceEqualityComparer.Instance).Select(input => graph.Inputs.IndexOf(input));
         var guards = new List<Guard>(tracer.Tensors.Twins.Select(pair => new MemoryGuard(pair.Path, pair.Twin, true)));
         var (paths, tensors) = (tracer.Tensors.Inputs, tracer.Tensors.Tensors);

@@ -18,13 +18,15 @@ internal sealed class ResultViews
     public static ResultViews Same { get; } = new([]);
 
     /// <summary>What a value is a view of, and how.</summary>
-    public static (Value Root, ResultViews? Views) Of(Value value)
+    /// <param name="value">The value.</param>
+    /// <param name="isCertain">Whether to stop at what may be a copy: where memory is changed, taking it anew would not give what it was.</param>
+    public static (Value Root, ResultViews? Views) Of(Value value, bool isCertain = false)
     {
         var steps = new Stack<(Node, int)>();
         var isSame = false;
         while (value.Producer is { } node && node.Inputs.FirstOrDefault() is { } source)
         {
-            if (IsView(node))
+            if (IsView(node) && !(isCertain && !Views.IsCertain(node)))
             {
                 steps.Push((node, value.Index));
             }

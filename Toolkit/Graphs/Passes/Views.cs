@@ -12,18 +12,20 @@ internal static class Views
         _ => true,
     };
 
+    /// <summary>Whether it is known if a view shares memory with its input, however that lies in memory.</summary>
+    public static bool IsCertain(Node node) => node.Operator.Name switch
+    {
+        "aten::contiguous" => false,
+        "aten::reshape" or "aten::flatten.using_ints" => Splits(node.Inputs.First().Type.Shape, node.Output.Type.Shape),
+        "aten::as_strided" => false,
+        _ => true,
+    };
+
     /// <summary>Refuses what shares memory or does not, depending on how the tensor lies in memory, which types do not tell.</summary>
     /// <exception cref="GraphException">It is such a node.</exception>
     public static void RequireCertain(Node node)
     {
-        var certain = node.Operator.Name switch
-        {
-            "aten::contiguous" => false,
-            "aten::reshape" or "aten::flatten.using_ints" => Splits(node.Inputs.First().Type.Shape, node.Output.Type.Shape),
-            "aten::as_strided" => false,
-            _ => true,
-        };
-        if (!certain)
+        if (!IsCertain(node))
         {
             throw new GraphException($"whether {node} shares memory with its input is not known, and that input changes{(node.Origin == Origin.None ? "" : $" ({node.Origin})")}");
         }

@@ -82,14 +82,14 @@ internal static class IndexLowering
         return view;
     }
 
-    /// <summary>The view, and a tensor or nothing for each of its dimensions; null where an index is of another kind.</summary>
+    /// <summary>The view, and a tensor or nothing for each of its dimensions, where a mask stands for all that it has; null where an index is of another kind.</summary>
     private static (Value View, Value?[]? Indices)? View(LeafCall call, TensorIndex[] indices)
     {
         var view = call.Value(call.Self);
         var kinds = indices.Select(index => _kind.GetValue(index)!.ToString()).ToArray();
-        var taken = kinds.Count(kind => kind is "Single" or "Slice" or "Tensor");
-        var gathered = new List<(int Dimension, Value Index)>();
-        var dimension = 0;
+        var taken = indices.Zip(kinds).Sum(entry => entry.Second is "Single" or "Slice" ? 1 : entry.Second == "Tensor" && Template.TensorOf(entry.First) is { } tensor ? Taken(tensor) : 0);
+        var gathered = new List<(int Place, Value Index)>();
+        var (dimension, hidden) = (0, 0);
         for (var i = 0; i < indices.Length; i++)
         {
             switch (kinds[i])
@@ -107,7 +107,13 @@ internal static class IndexLowering
                     view = Slice(call, view, dimension++, indices[i]);
                     break;
                 case "Tensor" when Template.TensorOf(indices[i]) is { } tensor:
-                    gathered.Add((dimension++, call.Value(tensor)));
+                    if (Taken(tensor) == 0)
+                    {
+                        return null;
+                    }
+
+                    gathered.Add((dimension - hidden, call.Value(tensor)));
+                    (dimension, hidden) = (dimension + Taken(tensor), hidden + Taken(tensor) - 1);
                     break;
                 default:
                     return null;
@@ -119,10 +125,13 @@ internal static class IndexLowering
             return (view, null);
         }
 
-        var all = new Value?[gathered[^1].Dimension + 1];
-        gathered.ForEach(entry => all[entry.Dimension] = entry.Index);
+        var all = new Value?[gathered[^1].Place + 1];
+        gathered.ForEach(entry => all[entry.Place] = entry.Index);
         return (view, all);
     }
+
+    /// <summary>How many dimensions an index is for.</summary>
+    private static int Taken(Tensor index) => index.dtype is ScalarType.Bool or ScalarType.Byte ? (int)index.dim() : 1;
 
     private static Value Slice(LeafCall call, Value view, int dimension, TensorIndex index)
     {

@@ -27,6 +27,9 @@ internal sealed class SplitState(object?[] arguments, IReadOnlySet<FieldInfo> ch
     /// <summary>Whether something happened that would happen again if the call were begun anew.</summary>
     public bool HasEffects { get; set; }
 
+    /// <summary>Why it could not go on after something had happened that cannot happen again; null where it could.</summary>
+    public string? Loss { get; private set; }
+
     /// <summary>Whether a part of it was captured.</summary>
     public bool IsCaptured { get; set; }
 
@@ -35,6 +38,13 @@ internal sealed class SplitState(object?[] arguments, IReadOnlySet<FieldInfo> ch
 
     /// <summary>Gives up splitting the rest.</summary>
     public void Stop(string reason) => Obstacle ??= reason;
+
+    /// <summary>What is thrown where it cannot go on.</summary>
+    public InvalidOperationException Lose(string reason, Exception limit)
+    {
+        Loss = limit.Message;
+        return new($"the call was stopped after it had changed something outside, by {reason}; leave that out of forward (further calls run as they are)", limit);
+    }
 
     /// <summary>Looks at what a call of .NET did.</summary>
     public void Note(MethodBase method, object? self, object? result)

@@ -62,7 +62,7 @@ internal sealed class Splitter(nn.Module module, MethodInfo method, CompileOptio
         {
             call.Stop(limit.Message);
             return call.HasEffects
-                ? throw new InvalidOperationException($"the call was stopped after it had changed something outside, by {limit.Message}{At(limit)}; do not compile this module, or leave that out of forward", limit)
+                ? throw call.Lose($"{limit.Message}{At(limit)}", limit)
                 : CaptureRun.Eager(method, module, call.Arguments);
         }
         finally

@@ -113,7 +113,9 @@ internal sealed class Walker : CaptureObserver
         return known;
     }
 
-    private bool IsOfCall(object? value) => value is not (null or Tensor or string) && !LiveTypes.IsImmutable(value) && value is not Delegate && _call!.Created.Contains(value);
+    /// <summary>Whether an object is one of the call's, or a value that holds one: a value itself is copied.</summary>
+    private bool IsOfCall(object? value) => value is not (null or Tensor or string) && !LiveTypes.IsImmutable(value) && value is not Delegate
+        && (value is ValueType ? Array.Exists(LiveTypes.FieldsOf(value.GetType()), field => IsOfCall(field.GetValue(value))) : _call!.Created.Contains(value));
 
     /// <summary>What the call made may be known outside from here on: it cannot be replaced any more.</summary>
     private void Escapes(Type type, string reason)

@@ -50,6 +50,58 @@ public sealed class CollectionTests : InferenceTests
     }
 
     [Fact]
+    public void ACallThatIsLostAfterItsEffects_IsTheOnlyOne()
+    {
+        var (seen, counts) = (new List<long>(), new Dictionary<long, int>());
+        using var module = new Written(x =>
+        {
+            seen.Add(x.shape[0]);
+            var y = x.exp();
+            CollectionsMarshal.GetValueRefOrAddDefault(counts, x.shape[0], out _)++;
+            return y * counts[x.shape[0]];
+        });
+        using var compiled = module.Compile();
+        var x = ones(2);
+        var lost = Assert.Throws<InvalidOperationException>(() => compiled.call(x));
+        Assert.Contains("further calls run as they are", lost.Message);
+        Assert.Contains("CollectionTests.cs", lost.Message);
+        Compiling.Same(x.exp(), compiled.call(x));
+        Compiling.Same(x.exp() * 2, compiled.call(x));
+        Compiling.Same(ones(3).exp(), compiled.call(ones(3)));
+        Assert.Equal((4, 2), (seen.Count, counts[2]));
+        Assert.Equal(3, compiled.Explain().EagerCalls);
+        Assert.Contains(compiled.Explain().Breaks, found => found.Reason.StartsWith("all calls run as they are: CollectionsMarshal.GetValueRefOrAddDefault", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void ACacheMayHaveTuplesForKeys()
+    {
+        var masks = new Dictionary<(long, ScalarType), Tensor>();
+        using var module = new Written(x =>
+        {
+            var key = (x.shape[0], x.dtype);
+            if (!masks.TryGetValue(key, out var mask))
+            {
+                masks[key] = mask = ones(key.Item1, key.Item1, key.dtype).tril().MoveToOuterDisposeScope();
+            }
+
+            return (mask.matmul(x) * 2).sin();
+        });
+        using var compiled = module.Compile();
+        Compiling.Agrees(compiled, randn(3, 4));
+        masks.Clear();
+        var x = randn(3, 4);
+        var expected = (ones(3, 3).tril().matmul(x) * 2).sin();
+        for (var call = 0; call < 3; call++)
+        {
+            Compiling.Same(expected, compiled.call(x));
+        }
+
+        Assert.Single(masks);
+        Assert.Equal(0, compiled.Explain().EagerCalls);
+    }
+
+    [Fact]
     public void ChildrenAreGoneThrough_AndWatched()
     {
         using var module = new Walking();

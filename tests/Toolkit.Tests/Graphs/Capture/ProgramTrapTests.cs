@@ -134,6 +134,29 @@ public sealed class ProgramTrapTests : InferenceTests
     });
 
     [Fact]
+    public void AMaskStandsForAllItsDimensions() => Whole(x =>
+    {
+        var y = stack([x, x * 2, x * 3], -1);
+        y[TensorIndex.Tensor(x > 0), TensorIndex.Slice(0, 2)] = 5f;
+        y[TensorIndex.Ellipsis, TensorIndex.Tensor(y[0] > 1)] = -1f;
+        y[TensorIndex.Tensor(x < -1), TensorIndex.Tensor(tensor(2L))] = 7f;
+        return y;
+    });
+
+    [Fact]
+    public void AContiguousCopyThatIsChangedIsReturned()
+    {
+        using var module = new Written(x =>
+        {
+            var copy = x[.., ..1].expand(-1, 3).contiguous();
+            copy[0] = 1f;
+            return copy;
+        });
+        using var compiled = module.Compile();
+        Compiling.Agrees(compiled, randn(4, 6));
+    }
+
+    [Fact]
     public void ComplexNumbersComeOut() => Whole(x => view_as_real(torch.complex(x, x + 1) * torch.complex(x, x)).sum(-1) + polar(x.abs(), x).abs());
 
     [Fact]
