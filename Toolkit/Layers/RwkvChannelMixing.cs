@@ -43,7 +43,7 @@ public sealed class RwkvChannelMixing : nn.Module
     {
         x = tokens is null ? x : x.mul(tokens);
         var shifted = TimeShift.Before(x, before);
-        var inner = nn.functional.relu(_key.forward(TimeShift.Mix(x, shifted, _mixKey))).square();
-        return _receptance.forward(TimeShift.Mix(x, shifted, _mixReceptance)).sigmoid().mul(_value.forward(inner));
+        var inner = nn.functional.relu(_key.forward(TimeShift.Mix(x, shifted, _mixKey)));
+        return _receptance.forward(TimeShift.Mix(x, shifted, _mixReceptance)).sigmoid().mul(_value.forward(inner.mul(inner)));
     }
 }

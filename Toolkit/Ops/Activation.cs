@@ -42,7 +42,9 @@ public static class ActivationFunction
         Activation.GeluTanh => x.mul(Half).mul(x.mul(x).mul(x).mul(Cubic).add(x, Scalars.One).mul(Slope).tanh().add(Scalars.One, Scalars.One)),
         Activation.QuickGelu => x.mul(x.mul(Quick).sigmoid()),
         Activation.Relu => nn.functional.relu(x),
-        Activation.SquaredRelu => nn.functional.relu(x).square(),
+        Activation.SquaredRelu => Square(nn.functional.relu(x)),
         _ => throw new ArgumentOutOfRangeException(nameof(activation), $"there is no activation {activation}"),
     };
+
+    private static Tensor Square(Tensor x) => x.mul(x);
 }

@@ -11,7 +11,7 @@ internal static class GradientOperators
     /// <summary>Adds them.</summary>
     public static void Register()
     {
-        Add("tanh_backward(Tensor grad_output, Tensor output) -> Tensor", e => e["grad_output"].mul(e["output"].square().neg().add(e.Number(1))));
+        Add("tanh_backward(Tensor grad_output, Tensor output) -> Tensor", e => e["grad_output"].mul(e["output"].pow(Ops.Scalars.Two).neg().add(e.Number(1))));
         Add("sigmoid_backward(Tensor grad_output, Tensor output) -> Tensor", e => e["grad_output"].mul(e["output"].neg().add(e.Number(1))).mul(e["output"]));
         Add(
             "threshold_backward(Tensor grad_output, Tensor self, Scalar threshold) -> Tensor",
@@ -56,12 +56,12 @@ internal static class GradientOperators
             var square = wide.mul(wide);
             var inner = wide.mul(square.mul(e.Number(0.044715)).add(e.Number(1))).mul(e.Number(factor)).tanh();
             var steep = square.mul(e.Number(3 * 0.044715)).add(e.Number(1)).mul(e.Number(factor));
-            slope = inner.add(e.Number(1)).add(wide.mul(inner.square().neg().add(e.Number(1))).mul(steep), e.Number(1)).mul(e.Number(0.5));
+            slope = inner.add(e.Number(1)).add(wide.mul(inner.pow(Ops.Scalars.Two).neg().add(e.Number(1))).mul(steep), e.Number(1)).mul(e.Number(0.5));
         }
         else
         {
             var distribution = wide.mul(e.Number(Math.Sqrt(0.5))).erf().add(e.Number(1)).mul(e.Number(0.5));
-            var density = wide.square().mul(e.Number(-0.5)).exp().mul(e.Number(_two * Math.Sqrt(0.5) * 0.5));
+            var density = wide.pow(Ops.Scalars.Two).mul(e.Number(-0.5)).exp().mul(e.Number(_two * Math.Sqrt(0.5) * 0.5));
             slope = distribution.add(wide.mul(density), e.Number(1));
         }
 

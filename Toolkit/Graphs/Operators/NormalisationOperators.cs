@@ -144,7 +144,7 @@ internal static class NormalisationOperators
 
         // No ε means the smallest step of the type, as in torch.nn.functional.rms_norm.
         var epsilon = e.Call.Has("eps") ? e.Call.Number("eps") : finfo(x.dtype).eps;
-        var inverse = x.square().mean(Trailing(e.Call), true).add(e.Number(epsilon)).rsqrt();
+        var inverse = x.pow(Ops.Scalars.Two).mean(Trailing(e.Call), true).add(e.Number(epsilon)).rsqrt();
         var y = x.mul(inverse);
         return [(e.Optional("weight") is { } weight ? y.mul(weight) : y).to(e.Output().DType), inverse];
     }

@@ -39,7 +39,7 @@ internal static class PointwiseOperators
             Map(name, type => type, function);
         }
 
-        Map("square", type => type == ScalarType.Bool ? ScalarType.Int64 : type, x => x.square());
+        Map("square", type => type == ScalarType.Bool ? ScalarType.Int64 : type, x => x.pow(Ops.Scalars.Two));
         foreach (var (name, function) in new (string, Func<Tensor, Tensor>)[] { ("isnan", x => x.isnan()), ("isinf", x => x.isinf()), ("isfinite", x => x.isfinite()) })
         {
             Definition.One($"{Aten}{name}(Tensor self) -> Tensor", OperatorKind.Pointwise, call => Inference.Broadcast(call, ScalarType.Bool), e => function(e["self"]));

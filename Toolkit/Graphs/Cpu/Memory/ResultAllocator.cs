@@ -140,7 +140,7 @@ internal static unsafe class ResultAllocator
             {
                 tensor.fill_(_two);
                 tensor.requires_grad_();
-                tensor.square().sum().backward();
+                tensor.mul(tensor).sum().backward();
                 if (tensor.grad!.sum().item<float>() != 4096)
                 {
                     return false;
