@@ -6,7 +6,7 @@ internal sealed partial class LoopEmitter
 {
     private const int Dear = 12; // instructions for a vector in a pass that takes as long as the sums before it: it is begun when they have long been ready
     private const long MostBytesOfLight = 24 << 10; // of all rows in work: what only adds and multiplies is as fast as the first cache
-    private const long MostBytesOfDear = 256 << 10; // what computes more can wait for the second
+    private const long MostBytesOfDear = 40 << 10; // what computes more waits a little for the second, but not for the third behind it
     private bool _isPipeline;
 
     private bool IsPipelined => _isVector && !_isSizeless && Passes > 1 && _body.Extents.Length == _body.Rows + 1 && RowLength >= 2 * _width && !IsLong(RowLength)
