@@ -1,5 +1,6 @@
 using Toolkit.Graphs;
 using Toolkit.Graphs.Cpu;
+using Toolkit.Native;
 using static TorchSharp.torch;
 
 namespace Toolkit.Tests.Graphs.Cpu;
@@ -159,12 +160,38 @@ public sealed unsafe class ResultMemoryTests : IDisposable
         Assert.Equal(0, wrong);
     }
 
+    [Fact]
+    public void A_thousand_decode_steps_leave_nothing_behind()
+    {
+        using var step = new LlamaStep(2, 64, 4, 2, 176, 300, 12, ScalarType.Float32);
+        using var executable = CpuBackend.Compile(step.Graph(), new() { CacheFolder = null });
+        using var scope = NewDisposeScope();
+        var inputs = step.Inputs(tensor(new long[] { 3 }), tensor(new long[] { 5 }), arange(12));
+        void Steps(int count)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                foreach (var output in executable.Run(inputs))
+                {
+                    output.Dispose();
+                }
+            }
+        }
+
+        Steps(200);
+        var (managed, native) = (GC.GetAllocatedBytesForCurrentThread(), NativeMemory.AllocatedBytes());
+        Steps(1000);
+        var perStep = (GC.GetAllocatedBytesForCurrentThread() - managed) / 1000;
+        Assert.True(perStep < 600, $"{perStep} managed bytes a step (a tensor of TorchSharp and its handle are some 200)");
+        Assert.InRange(NativeMemory.AllocatedBytes() - native, long.MinValue, 4_000_000);
+    }
+
     /// <summary>TorchSharp has no resize_.</summary>
     private static void Resize(Tensor tensor, params long[] sizes)
     {
         fixed (long* extents = sizes)
         {
-            LibTorchCalls.Check(((delegate* unmanaged<nint, long*, long, int*, int>)Toolkit.Native.LibTorch.FindExport("aoti_torch_cpu_resize_"))(tensor.Handle, extents, sizes.Length, null), "resize_");
+            LibTorchCalls.Check(((delegate* unmanaged<nint, long*, long, int*, int>)LibTorch.FindExport("aoti_torch_cpu_resize_"))(tensor.Handle, extents, sizes.Length, null), "resize_");
         }
     }
 
