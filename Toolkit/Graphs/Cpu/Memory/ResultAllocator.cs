@@ -16,6 +16,7 @@ internal static unsafe class ResultAllocator
     private const ulong CpuKeys = 1UL << 16 | 1; // c10::DispatchKeySet of dense tensors on the CPU
     private const int AllocateEntry = 2; // in the table of virtual functions, after two destructors
     private const int Entries = 6;
+    private const int Words = 22; // of a TensorImpl
     private static readonly Lock _lock = new();
     private static readonly Lazy<bool> _isUsable = new(Prepare);
     private static nint _default; // libtorch's own allocator
@@ -115,18 +116,26 @@ internal static unsafe class ResultAllocator
     /// <summary>Whether a tensor that is made so is like one that libtorch makes, can be computed with, lies where it shall, and gives its memory back.</summary>
     private static bool IsAsExpected()
     {
-        const int Words = 22; // of a TensorImpl
         long[] sizes = [2, 4, 4, 4, 8], strides = [512, 128, 32, 8, 1]; // of as many dimensions as a TensorImpl has places for: others would hold anything
-        var (made, ordinary) = (Make(sizes, strides, ScalarType.Float32, 4096), LibTorchCalls.Empty(sizes, strides, ScalarType.Float32));
+        nint Ordinary(byte before)
+        {
+            FillFreed(before);
+            return LibTorchCalls.Empty(sizes, strides, ScalarType.Float32);
+        }
+
+        FillFreed(0xAA);
+        var made = Make(sizes, strides, ScalarType.Float32, 4096);
+        var (overZeros, overOnes) = (Ordinary(0), Ordinary(0xFF));
         var (block, differences) = (LibTorchCalls.Address(made), 0);
         for (var i = 0; i < Words; i++)
         {
-            // The storage and the counter of changes are objects of their own.
-            var (a, b) = ((*(nint**)made)[i], (*(nint**)ordinary)[i]);
-            differences += a == b ? 0 : Math.Min(a, b) > 1 << 20 ? 1 : Words;
+            // The storage and the counter of changes are objects of their own; and some bits are never set: they are what the memory held before.
+            var (word, a, b) = ((*(nint**)made)[i], (*(nint**)overZeros)[i], (*(nint**)overOnes)[i]);
+            differences += IsAddress(word) && IsAddress(a) && IsAddress(b) ? word == a ? 0 : 1 : ((word ^ a) & ~(b & ~a)) == 0 ? 0 : Words;
         }
 
-        LibTorchCalls.Delete(ordinary);
+        LibTorchCalls.Delete(overZeros);
+        LibTorchCalls.Delete(overOnes);
         if (differences is not (1 or 2))
         {
             return false;
@@ -157,6 +166,16 @@ internal static unsafe class ResultAllocator
         ResultMemory.Clear();
         return again == block;
     }
+
+    /// <summary>Leaves memory filled with a byte for the next TensorImpl that this thread makes.</summary>
+    private static void FillFreed(byte value)
+    {
+        var memory = NativeMemory.Alloc(Words * (nuint)sizeof(nint));
+        new Span<byte>(memory, Words * sizeof(nint)).Fill(value);
+        NativeMemory.Free(memory);
+    }
+
+    private static bool IsAddress(nint word) => word > 1 << 20 && word < (nint)1 << 47;
 
     private static DataPointer AllocateOrdinarily(nuint bytes)
     {

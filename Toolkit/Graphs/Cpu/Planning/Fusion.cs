@@ -2,9 +2,9 @@ namespace Toolkit.Graphs.Cpu;
 
 /// <summary>
 /// Puts operations that one loop over memory can do into one node each (<see cref="Operators.Fused"/>): chains of pointwise operations, reductions over the last dimensions with what
-/// precedes and follows them, and a matrix product of few rows with what follows it. Every node keeps its meaning: the body of a fused node is a graph.
+/// precedes and follows them, neighbours that read one tensor, and a matrix product of few rows with what follows it. Every node keeps its meaning: the body of a fused node is a graph.
 /// </summary>
-internal sealed class Fusion
+internal sealed partial class Fusion
 {
     /// <summary>Rows of a matrix product up to which a kernel of ours is faster than libtorch's: it reads each weight once.</summary>
     public const long FewRows = 8;
@@ -51,6 +51,7 @@ internal sealed class Fusion
             }
         }
 
+        fusion.MergeSiblings();
         fusion.Dissolve();
         return fusion.Rewrite();
     }

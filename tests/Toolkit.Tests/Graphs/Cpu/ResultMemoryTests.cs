@@ -1,7 +1,9 @@
+using System.Runtime.InteropServices;
 using Toolkit.Graphs;
 using Toolkit.Graphs.Cpu;
 using Toolkit.Native;
 using static TorchSharp.torch;
+using NativeMemory = Toolkit.Native.NativeMemory;
 
 namespace Toolkit.Tests.Graphs.Cpu;
 
@@ -34,7 +36,7 @@ public sealed unsafe class ResultMemoryTests : IDisposable
     [Fact]
     public void What_was_given_back_is_used_again()
     {
-        Assert.SkipUnless(ResultAllocator.IsUsable, "another libtorch, or another system");
+        AssertUsable();
         nint first;
         using (var y = Run())
         {
@@ -116,7 +118,7 @@ public sealed unsafe class ResultMemoryTests : IDisposable
     [Fact]
     public void Memory_that_is_kept_is_bounded()
     {
-        Assert.SkipUnless(ResultAllocator.IsUsable, "another libtorch, or another system");
+        AssertUsable();
         var blocks = Enumerable.Range(0, 40).Select(i => ResultMemory.Take((i + 1) << 19)).ToArray();
         Array.ForEach(blocks, ResultMemory.Give);
         Assert.InRange(ResultMemory.KeptBytes, 1, ResultMemory.Most);
@@ -193,6 +195,14 @@ public sealed unsafe class ResultMemoryTests : IDisposable
         {
             LibTorchCalls.Check(((delegate* unmanaged<nint, long*, long, int*, int>)LibTorch.FindExport("aoti_torch_cpu_resize_"))(tensor.Handle, extents, sizes.Length, null), "resize_");
         }
+    }
+
+    /// <summary>Where the allocator must work; that it proves itself there does not depend on what lay in memory before.</summary>
+    private static void AssertUsable()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == System.Runtime.InteropServices.Architecture.X64
+            && LibTorch.Version?.StartsWith("2.10.", StringComparison.Ordinal) == true, "another libtorch, or another system");
+        Assert.True(ResultAllocator.IsUsable);
     }
 
     private static nint Address(Tensor tensor) => LibTorchCalls.Address(tensor.Handle);
