@@ -35,6 +35,9 @@ public sealed record CompileReport
     /// <summary>The limit that keeps further calls from being captured: <see cref="CompileOptions.RecompileLimit"/>; null where no call was kept from it.</summary>
     public int? LimitedBy { get; init; }
 
+    /// <summary>The limit that keeps further sizes of dynamic dimensions from being compiled, for too many came once only: <see cref="CompileOptions.DynamicSizes"/>; null where none is.</summary>
+    public int? SizesLimitedBy { get; init; }
+
     /// <summary>Conditions that are checked at each call.</summary>
     public required int Guards { get; init; }
 
@@ -66,6 +69,11 @@ public sealed record CompileReport
         if (LimitedBy is { } limit)
         {
             yield return $"no further graphs: there are {limit} (CompileOptions.RecompileLimit); calls that none of them stands for run eagerly; dimensions that differ from call to call can be marked (CompileOptions.Dynamic)";
+        }
+
+        if (SizesLimitedBy is { } sizes)
+        {
+            yield return $"no further sizes: {sizes} are kept (CompileOptions.DynamicSizes), and many more came once only; calls of other sizes run eagerly";
         }
 
         foreach (var group in OpaqueCalls.GroupBy(call => call))

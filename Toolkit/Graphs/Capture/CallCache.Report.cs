@@ -33,6 +33,7 @@ internal sealed partial class CallCache
                     Sizes = _instances,
                     OwnSizes = [.. _ownSizes],
                     LimitedBy = _isLimited ? _options.RecompileLimit : null,
+                    SizesLimitedBy = IsChurning ? _options.DynamicSizes : null,
                     Guards = All.Sum(entry => entry.Guards.Guards.Count),
                     CompiledCalls = Interlocked.Read(ref _compiled),
                     CapturedCalls = Interlocked.Read(ref _captured),

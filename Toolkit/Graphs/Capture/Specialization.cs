@@ -47,6 +47,9 @@ internal sealed class Specialization : IDisposable
     /// <summary>When it ran last, in calls of the module.</summary>
     public long LastUse { get; set; }
 
+    /// <summary>How many calls it served, about.</summary>
+    public long Uses { get; set; }
+
     /// <summary>When it stands for a call.</summary>
     public GuardSet Guards { get; }
 
