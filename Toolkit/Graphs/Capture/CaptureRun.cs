@@ -128,8 +128,8 @@ internal sealed partial class CaptureRun
             return known < 0 ? holes.Count - 1 : known;
         }
 
-        bool IsKept(object value) => value is ValueType ? HoldsOnlyNumbers(value.GetType()) : tracer.IsOuter(value);
-        if (Template.Of(result, Hole, IsKept, value => !tracer.IsOuter(value) && tracer.IsProgram(value.GetType().Assembly)) is not { } template)
+        bool IsKept(object value) => value is ValueType ? HoldsOnlyNumbers(value.GetType()) : tracer.KeepsOuter(value);
+        if (Template.Of(result, Hole, IsKept, value => !tracer.KeepsOuter(value) && tracer.IsProgram(value.GetType().Assembly)) is not { } template)
         {
             tracer.End($"{Template.Article(result!.GetType().Name)} is returned", "return tensors, tuples, arrays, lists, dictionaries or objects of your own that hold them");
             return;
