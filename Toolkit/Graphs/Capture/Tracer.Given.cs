@@ -26,8 +26,8 @@ internal sealed partial class Tracer
         }
     }
 
-    /// <summary>Where an object is among what the call was given; null for others, and where it matters which one it is.</summary>
-    public AccessPath? PathOfGiven(object value) => _given.GetValueOrDefault(value);
+    /// <summary>Where an object still is among what the call was given; null for others, and where it matters which one it is.</summary>
+    public AccessPath? PathOfGiven(object value) => _given.TryGetValue(value, out var path) && !_written.Any(entry => path.Steps.Contains(entry.Field)) ? path : null;
 
     private void WatchArgument(AccessPath path, object? value)
     {

@@ -48,6 +48,20 @@ public sealed class RememberedArrayTests : InferenceTests
         }
     }
 
+    [Fact]
+    public void AnArrayThatWasReplacedBeforeABreak_IsTheOldOneAfterIt()
+    {
+        using var module = new Replacing();
+        using var compiled = module.Compile();
+        var before = 0L;
+        foreach (var size in new[] { 2, 2, 3, 3, 3, 2 })
+        {
+            var x = randn(size, 3);
+            Compiling.Same((x * 2) + before, compiled.call(x));
+            before = size;
+        }
+    }
+
     private sealed class Remembering() : nn.Module<Tensor, Tensor>("remembering")
     {
         private Tensor? _grid;
@@ -83,6 +97,19 @@ public sealed class RememberedArrayTests : InferenceTests
             }
 
             return (x * (First[0] + Second[1] + (ReferenceEquals(First, Second) ? 1 : 0)), First);
+        }
+    }
+
+    private sealed class Replacing() : nn.Module<Tensor, Tensor>("replacing")
+    {
+        private long[] _shape = [0];
+
+        public override Tensor forward(Tensor x)
+        {
+            var old = _shape;
+            _shape = x.shape;
+            var y = x * 2;
+            return y.sum().ToSingle() > 1e6f ? -y : y + old[0];
         }
     }
 }
