@@ -20,6 +20,9 @@ public sealed record CompileReport
     /// <summary>How each graph that was captured while gradients were recorded is trained: compiled, or operation by operation and why.</summary>
     public ImmutableArray<string> Training { get; init; } = [];
 
+    /// <summary>Why graphs are not compiled but run operation by operation, where that was not asked for.</summary>
+    public ImmutableArray<string> Interpreted { get; init; } = [];
+
     /// <summary>Why further graphs were captured: for each the guard that did not hold.</summary>
     public required ImmutableArray<string> Recompiles { get; init; }
 
@@ -84,6 +87,11 @@ public sealed record CompileReport
         foreach (var group in OpenedCalls.GroupBy(call => call))
         {
             yield return $"trained by its own operations: {group.Key}{(group.Count() > 1 ? $" × {group.Count()}" : "")}";
+        }
+
+        foreach (var group in Interpreted.GroupBy(reason => reason))
+        {
+            yield return $"runs operation by operation: {group.Key}{(group.Count() > 1 ? $" × {group.Count()}" : "")}";
         }
 
         foreach (var group in OwnSizes.GroupBy(reason => reason))

@@ -30,6 +30,7 @@ internal sealed partial class CallCache
                     Recompiles = [.. _recompiles, .. _splitter.Recompiles],
                     Continuations = [.. _splitter.Points.OrderBy(point => point.Graphs.FirstOrDefault()?.Number ?? long.MaxValue).Select(point => $"{point.Origin}: {(point.IsSkipped ? "run as it is" : Quantity.Of(point.Graphs.Count, "graph"))}")],
                     Training = [.. All.Select(entry => entry.Executable).OfType<Autograd.TrainingGraph>().Select(graph => graph.ToString())],
+                    Interpreted = _options.Mode == CompileMode.Kernels ? [.. All.SelectMany(entry => entry.WhyInterpreted)] : [],
                     Sizes = _instances,
                     OwnSizes = [.. _ownSizes],
                     LimitedBy = _isLimited ? _options.RecompileLimit : null,

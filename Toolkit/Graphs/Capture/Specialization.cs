@@ -67,6 +67,13 @@ internal sealed class Specialization : IDisposable
         _ => [],
     };
 
+    /// <summary>Why it runs operation by operation; none where it is compiled.</summary>
+    public IEnumerable<string> WhyInterpreted => (_executable switch
+    {
+        Autograd.TrainingGraph { Variant: { } variant } => [variant.Forward, variant.Backward],
+        _ => (IExecutable[])[_executable],
+    }).OfType<CompiledGraph>().Select(graph => graph.WhyInterpreted).OfType<string>();
+
     /// <summary>Calls that no operator of the captured graph stands for.</summary>
     public IReadOnlyList<string> OpaqueCalls { get; init; } = [];
 

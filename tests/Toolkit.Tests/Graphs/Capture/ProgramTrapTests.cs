@@ -172,6 +172,7 @@ public sealed class ProgramTrapTests : InferenceTests
         });
         using var compared = comparing.Compile();
         Compiling.Agrees(compared, randn(4, 6));
+        Assert.Contains("runs operation by operation: functionalisation: whether", compared.Explain().ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
