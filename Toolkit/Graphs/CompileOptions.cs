@@ -19,7 +19,10 @@ public sealed record CompileOptions
     /// </summary>
     public ImmutableArray<DynamicDimension> Dynamic { get; init; } = [];
 
-    /// <summary>How many sizes of <see cref="Dynamic"/> dimensions are kept, for each graph that differs in more than sizes; at least 1.</summary>
+    /// <summary>
+    /// How many sizes of <see cref="Dynamic"/> dimensions are kept, for each graph that differs in more than sizes; at least 1. When four times as many more came once only, as in a text that grows by a token a call,
+    /// further sizes run as they are, which <see cref="CompileReport.SizesLimitedBy"/> then tells: making their graphs would take longer than it saves.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is less than 1.</exception>
     public int DynamicSizes { get; init => field = AtLeastOne(value, nameof(DynamicSizes)); } = 32;
 

@@ -20,6 +20,9 @@ public sealed record CompileReport
     /// <summary>How each graph that was captured while gradients were recorded is trained: compiled, or operation by operation and why.</summary>
     public ImmutableArray<string> Training { get; init; } = [];
 
+    /// <summary>Why graphs are not compiled but run operation by operation, where that was not asked for.</summary>
+    public ImmutableArray<string> Interpreted { get; init; } = [];
+
     /// <summary>Why further graphs were captured: for each the guard that did not hold.</summary>
     public required ImmutableArray<string> Recompiles { get; init; }
 
@@ -34,6 +37,9 @@ public sealed record CompileReport
 
     /// <summary>The limit that keeps further calls from being captured: <see cref="CompileOptions.RecompileLimit"/>; null where no call was kept from it.</summary>
     public int? LimitedBy { get; init; }
+
+    /// <summary>The limit that keeps further sizes of dynamic dimensions from being compiled, for too many came once only: <see cref="CompileOptions.DynamicSizes"/>; null where none is.</summary>
+    public int? SizesLimitedBy { get; init; }
 
     /// <summary>Conditions that are checked at each call.</summary>
     public required int Guards { get; init; }
@@ -68,6 +74,11 @@ public sealed record CompileReport
             yield return $"no further graphs: there are {limit} (CompileOptions.RecompileLimit); calls that none of them stands for run eagerly; dimensions that differ from call to call can be marked (CompileOptions.Dynamic)";
         }
 
+        if (SizesLimitedBy is { } sizes)
+        {
+            yield return $"no further sizes: {sizes} are kept (CompileOptions.DynamicSizes), and many more came once only; calls of other sizes run eagerly";
+        }
+
         foreach (var group in OpaqueCalls.GroupBy(call => call))
         {
             yield return $"opaque: {group.Key}{(group.Count() > 1 ? $" × {group.Count()}" : "")}";
@@ -76,6 +87,11 @@ public sealed record CompileReport
         foreach (var group in OpenedCalls.GroupBy(call => call))
         {
             yield return $"trained by its own operations: {group.Key}{(group.Count() > 1 ? $" × {group.Count()}" : "")}";
+        }
+
+        foreach (var group in Interpreted.GroupBy(reason => reason))
+        {
+            yield return $"runs operation by operation: {group.Key}{(group.Count() > 1 ? $" × {group.Count()}" : "")}";
         }
 
         foreach (var group in OwnSizes.GroupBy(reason => reason))

@@ -79,7 +79,7 @@ internal sealed partial class CallCache : IDisposable
             var isRefused = _isStopped || Array.Exists(_breaks, entry => entry.Guards.Holds(arguments, []));
             var isTooMany = sized is null && _graphs.Length - _sizes.Count + _breaks.Length >= _options.RecompileLimit;
             _isLimited |= isTooMany && !isRefused;
-            if (!isTooMany && !isRefused)
+            if (!isTooMany && !isRefused && (sized is null || !IsChurning))
             {
                 call = new SplitState(arguments, _splitter.ChangingFields) { IsCaptured = true };
                 run = new CaptureRun(_module, _method, _options, call);
@@ -117,6 +117,7 @@ internal sealed partial class CallCache : IDisposable
             if (entry.TryRun(arguments, out result, call))
             {
                 entry.LastUse = Interlocked.Increment(ref _clock);
+                entry.Uses++;
                 result = entry.EndsAtBreak ? Continue((Frame[])result!, call!, entry) : Served(result);
                 return true;
             }

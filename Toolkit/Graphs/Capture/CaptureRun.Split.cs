@@ -110,8 +110,8 @@ internal sealed partial class CaptureRun
             return known < 0 ? holes.Count - 1 : known;
         }
 
-        bool IsKept(object value) => value is ValueType ? HoldsOnlyNumbers(value.GetType()) : tracer.IsOuter(value);
-        var builder = new LiveBuilder(_call!, live, Hole, tracer.IsOuter);
+        bool IsKept(object value) => value is ValueType ? HoldsOnlyNumbers(value.GetType()) : tracer.KeepsOuter(value);
+        var builder = new LiveBuilder(_call!, live, Hole, tracer);
         if (FramesTemplate.Of(frames, builder, tracer, _call!, holes, _before, out var obstacle) is not { } template)
         {
             return obstacle ?? "what is alive there cannot be made again";

@@ -128,8 +128,8 @@ internal sealed partial class CaptureRun
             return known < 0 ? holes.Count - 1 : known;
         }
 
-        bool IsKept(object value) => value is ValueType ? HoldsOnlyNumbers(value.GetType()) : tracer.IsOuter(value);
-        if (Template.Of(result, Hole, IsKept, value => !tracer.IsOuter(value) && tracer.IsProgram(value.GetType().Assembly)) is not { } template)
+        bool IsKept(object value) => value is ValueType ? HoldsOnlyNumbers(value.GetType()) : tracer.KeepsOuter(value);
+        if (Template.Of(result, Hole, IsKept, value => !tracer.KeepsOuter(value) && tracer.IsProgram(value.GetType().Assembly)) is not { } template)
         {
             tracer.End($"{Template.Article(result!.GetType().Name)} is returned", "return tensors, tuples, arrays, lists, dictionaries or objects of your own that hold them");
             return;
@@ -199,10 +199,11 @@ internal sealed partial class CaptureRun
         var needsGradient = tracer is { IsGradEnabled: true, RequiresGrad: true };
         var backend = _options.Backend ?? (made => CompiledGraph.Make(made, _options.Cpu, _options.Mode));
 
-        // A part of a call that changes something in place may change what autograd keeps for another part: it runs as autograd knows it.
+        // A part of a call that changes something in place may change what autograd keeps for another part: it runs as autograd knows it. One that changes what it was given runs as it is, for any
+        // of that may be a view of any other; what a part makes itself it may change.
         // So does one that ends where the program itself asks for gradients, which may be to take gradients of those.
         var isPart = _isContinuation || result is FramesTemplate;
-        var runsAsItIs = (needsGradient && tracer.Break is { } end && IsAboutGradients(end)) || ((_isContinuation || (isPart && needsGradient)) && graph.Nodes.Any(node => node.Operator.IsMutating)) || (needsGradient && _options.Mode == CompileMode.Captured);
+        var runsAsItIs = (needsGradient && tracer.Break is { } end && IsAboutGradients(end)) || (isPart && needsGradient && graph.Nodes.Any(node => node.Operator.IsMutating)) || (_isContinuation && ChangesInputs(graph)) || (needsGradient && _options.Mode == CompileMode.Captured);
         var natives = tracer.Natives;
         IExecutable Executable(Graph made) => runsAsItIs ? new GraphInterpreter(made) : !needsGradient ? backend(made) : new Autograd.TrainingGraph(made, natives, backend);
         Recipe = new(
@@ -227,6 +228,10 @@ internal sealed partial class CaptureRun
 
     private static bool IsAboutGradients(GraphBreak end) =>
         end.Reason.StartsWith("autograd.", StringComparison.Ordinal) || end.Reason.StartsWith("Tensor.requires_grad", StringComparison.Ordinal) || end.Reason.StartsWith("Tensor.backward", StringComparison.Ordinal);
+
+    private static bool ChangesInputs(Graph graph) => Changed(graph.Nodes).Concat(graph.Nodes.SelectMany(Written)).Any(value => ResultViews.Of(value).Root is GraphInput);
+
+    private static IEnumerable<Value> Written(Node node) => node.Operator.Parameters.Zip(node.Arguments).Where(pair => pair.First.IsWritten).SelectMany(pair => pair.Second.Values);
 
     private static IEnumerable<Value> Changed(IEnumerable<Node> nodes) =>
         nodes.Where(node => node.Operator.IsMutating).SelectMany(node => node.Operator.Parameters[0].Type == "Tensor" ? node.Inputs.Take(1) : node.Inputs);

@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Linq.Expressions;
 using Toolkit.Graphs.Dispatch;
 using static TorchSharp.torch;
@@ -59,6 +60,48 @@ internal sealed record IdentityGuard(AccessPath Path, object Expected) : Guard(P
     public override bool Holds(object? value) => ReferenceEquals(value, Expected);
 
     public override string ToString() => $"{Path} is the same {Expected.GetType().Name}";
+}
+
+/// <summary>A dictionary with these keys, in this order.</summary>
+internal sealed record KeysGuard(AccessPath Path, object[] Expected) : Guard(Path)
+{
+    public override Expression Condition(Expression value) => Expression.Call(Expression.Constant(this), nameof(Holds), null, Expression.Convert(value, typeof(object)));
+
+    public override bool Holds(object? value)
+    {
+        if (value is not IDictionary dictionary || dictionary.Count != Expected.Length)
+        {
+            return false;
+        }
+
+        var i = 0;
+        foreach (DictionaryEntry entry in dictionary)
+        {
+            if (!entry.Key.Equals(Expected[i++]))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    public override string ToString() => $"{Path} has the keys {string.Join(", ", Expected)}";
+}
+
+/// <summary>An array of these numbers.</summary>
+internal sealed record NumbersGuard(AccessPath Path, Array Expected) : Guard(Path)
+{
+    public override Expression Condition(Expression value) => Expression.Call(Expression.Constant(this), nameof(Holds), null, Expression.Convert(value, typeof(object)));
+
+    public override bool Holds(object? value) => value?.GetType() == Expected.GetType() && (value, Expected) switch
+    {
+        (long[] a, long[] b) => a.AsSpan().SequenceEqual(b),
+        (int[] a, int[] b) => a.AsSpan().SequenceEqual(b),
+        _ => ((Array)value).Length == Expected.Length && ((Array)value).Cast<object>().SequenceEqual(Expected.Cast<object>()),
+    };
+
+    public override string ToString() => $"{Path} holds {string.Join(", ", Expected.Cast<object>())}";
 }
 
 /// <summary>An object of this type.</summary>

@@ -47,6 +47,9 @@ internal sealed class Specialization : IDisposable
     /// <summary>When it ran last, in calls of the module.</summary>
     public long LastUse { get; set; }
 
+    /// <summary>How many calls it served, about.</summary>
+    public long Uses { get; set; }
+
     /// <summary>When it stands for a call.</summary>
     public GuardSet Guards { get; }
 
@@ -63,6 +66,13 @@ internal sealed class Specialization : IDisposable
         Autograd.TrainingGraph training => training.Kernels,
         _ => [],
     };
+
+    /// <summary>Why it runs operation by operation; none where it is compiled.</summary>
+    public IEnumerable<string> WhyInterpreted => (_executable switch
+    {
+        Autograd.TrainingGraph { Variant: { } variant } => [variant.Forward, variant.Backward],
+        _ => (IExecutable[])[_executable],
+    }).OfType<CompiledGraph>().Select(graph => graph.WhyInterpreted).OfType<string>();
 
     /// <summary>Calls that no operator of the captured graph stands for.</summary>
     public IReadOnlyList<string> OpaqueCalls { get; init; } = [];

@@ -20,6 +20,7 @@ internal sealed partial class Tracer
         }
 
         Numbers?.Call(method, self, arguments);
+        PinHandedOn(method, self, arguments);
         var type = method.DeclaringType!;
         if (EndsRegime(method, self))
         {
@@ -172,13 +173,17 @@ internal sealed partial class Tracer
     /// <summary>Objects from outside that a call works on: what they hold must stay the same, and must not be changed.</summary>
     private void Receiver(MethodBase method, object? self, object?[] arguments)
     {
-        if (self is not null && _outer.Contains(self) && !_created.Contains(self) && self is not (nn.Module or Tensor or Scalar or Device))
+        var isGiven = self is not null && _givenCollections.Contains(self);
+        if (self is not null && (isGiven || _outer.Contains(self)) && !_created.Contains(self) && self is not (nn.Module or Tensor or Scalar or Device))
         {
             if (self is IEnumerable and not string)
             {
                 if (HostApi.OnlyReads(method))
                 {
-                    WatchContents(self);
+                    if (!isGiven)
+                    {
+                        WatchContents(self);
+                    }
                 }
                 else
                 {
@@ -194,7 +199,8 @@ internal sealed partial class Tracer
 
         foreach (var argument in arguments)
         {
-            if (argument is not (IEnumerable and not string) || !_outer.Contains(argument) || _created.Contains(argument))
+            var isFromOutside = argument is IEnumerable and not string && (_outer.Contains(argument) || _givenCollections.Contains(argument)) && !_created.Contains(argument);
+            if (!isFromOutside)
             {
                 continue;
             }
@@ -204,9 +210,9 @@ internal sealed partial class Tracer
                 HasChangedOutside |= method.Name == "SetCount";
                 End($"CollectionsMarshal.{method.Name} may change a collection that outlives the call", "read its elements, and keep what stays between calls in a tensor");
             }
-            else
+            else if (_outer.Contains(argument!))
             {
-                WatchContents(argument);
+                WatchContents(argument!);
             }
         }
     }

@@ -26,6 +26,12 @@ internal sealed partial class Tracer
             RuntimeHelpers.RunClassConstructor(field.DeclaringType!.TypeHandle);
         }
 
+        if (owner is not null && _given.TryGetValue(owner, out var start))
+        {
+            WatchArgument(start.Then(field), field.GetValue(owner));
+            return;
+        }
+
         var path = AccessPath.Field(owner, field);
         if (owner is null && field.IsInitOnly && field.GetValue(null) is not Tensor and var constant)
         {
@@ -44,6 +50,8 @@ internal sealed partial class Tracer
             return;
         }
 
+        Pin(owner);
+
         // What is read after this is what was written.
         _seen.Add((owner, field));
         if (!_written.Any(entry => ReferenceEquals(entry.Owner, owner) && entry.Field == field))
@@ -55,7 +63,7 @@ internal sealed partial class Tracer
     /// <inheritdoc/>
     public override void ReadingElement(Array array)
     {
-        if (IsOpening && _outer.Contains(array) && !_created.Contains(array))
+        if (IsOpening && IsOuter(array))
         {
             WatchContents(array);
         }
@@ -64,27 +72,24 @@ internal sealed partial class Tracer
     /// <inheritdoc/>
     public override void WritingElement(Array array)
     {
-        if (IsOpening && _outer.Contains(array) && !_created.Contains(array))
+        if (IsOpening && (_outer.Contains(array) || _givenCollections.Contains(array) || _given.ContainsKey(array)) && !_created.Contains(array))
         {
             HasChangedOutside = true;
             End("an array that outlives the call is changed", "keep what stays between calls in a tensor and use copy_");
         }
     }
 
-    /// <summary>Takes the arguments of the call as given.</summary>
-    public void WatchArguments(object?[] arguments, Type[] types)
-    {
-        for (var i = 0; i < arguments.Length; i++)
-        {
-            WatchArgument(AccessPath.Argument(i, types[i]), arguments[i]);
-        }
-    }
-
     /// <summary>Fields that were written.</summary>
     public IReadOnlyList<(object? Owner, FieldInfo Field, object? Before)> Written => _written;
 
-    /// <summary>Whether an object was there before the call.</summary>
-    public bool IsOuter(object value) => _outer.Contains(value) && !_created.Contains(value);
+    /// <summary>Whether an object was there before the call, and is kept as it is.</summary>
+    public bool KeepsOuter(object value)
+    {
+        Pin(value);
+        return IsOuter(value);
+    }
+
+    private bool IsOuter(object value) => _outer.Contains(value) && !_created.Contains(value);
 
     /// <summary>Puts back what was written to fields.</summary>
     public void Undo()
@@ -96,43 +101,6 @@ internal sealed partial class Tracer
     }
 
     private static bool IsSimple(object? value) => value is null or string or Enum || value.GetType().IsPrimitive || value is decimal;
-
-    private void WatchArgument(AccessPath path, object? value)
-    {
-        switch (value)
-        {
-            case Tensor tensor:
-                WatchTensor(path, tensor, GraphInputKind.Argument);
-                break;
-            case ITuple tuple when value.GetType().IsGenericType:
-                _guards.Add(new TypeGuard(path, value.GetType()));
-                WatchTuple(path, value, tuple);
-                break;
-            case IList list when OpaqueCall.TensorsIn(value).Any():
-                _guards.Add(new TypeGuard(path, value.GetType()));
-                _guards.Add(new ValueGuard(path.Then(CountOf(value)), list.Count));
-                for (var i = 0; i < list.Count; i++)
-                {
-                    WatchArgument(path.Element(i, typeof(object)), list[i]);
-                }
-
-                break;
-            case IDictionary dictionary when OpaqueCall.TensorsIn(value).Any():
-                _guards.Add(new TypeGuard(path, value.GetType()));
-                _guards.Add(new ValueGuard(path.Then(CountOf(value)), dictionary.Count));
-                foreach (DictionaryEntry entry in dictionary)
-                {
-                    WatchArgument(path.Element(entry.Key, typeof(object)), entry.Value);
-                }
-
-                break;
-            default:
-                Watch(path, value);
-                break;
-        }
-    }
-
-    private static MethodInfo CountOf(object value) => (value is Array ? typeof(Array).GetProperty("Length") : typeof(ICollection).GetProperty("Count"))!.GetMethod!;
 
     private void WatchTuple(AccessPath path, object value, ITuple tuple)
     {
@@ -170,6 +138,10 @@ internal sealed partial class Tracer
             {
                 Watch(path.Then(field), field.GetValue(value));
             }
+        }
+        else if (value is Array { Rank: 1, Length: <= MostGiven } numbers && numbers.GetType().GetElementType()!.IsPrimitive && !IsOuter(numbers))
+        {
+            WatchArray(path, numbers);
         }
         else
         {
@@ -292,6 +264,7 @@ internal sealed partial class Tracer
 
     private void MarkOuter(object? value)
     {
+        Pin(value);
         if (value is not null && !value.GetType().IsValueType && value is not string && !_created.Contains(value))
         {
             _outer.Add(value);

@@ -123,7 +123,7 @@ internal sealed partial class Tracer
             case Delegate function when LiveTypes.IsUnbound(function):
                 _guards.Add(new MethodGuard(path, function.Method));
                 break;
-            case IList or IDictionary when Array.Exists(_call!.Arguments, given => ReferenceEquals(given, value)):
+            case not null when _call!.Given.Contains(value) || (value is IList or IDictionary && Array.Exists(_call.Arguments, given => ReferenceEquals(given, value))):
                 WatchArgument(path, value);
                 break;
             default:

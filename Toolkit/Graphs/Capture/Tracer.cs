@@ -25,9 +25,10 @@ internal sealed partial class Tracer : CaptureObserver, IDisposable
     /// <inheritdoc/>
     public override void Computing(System.Reflection.Metadata.ILOpCode code, StackValue a, StackValue b)
     {
-        if (Numbers is not null && IsOpening)
+        if (IsOpening)
         {
-            Numbers.Compute(code, a, b);
+            Numbers?.Compute(code, a, b);
+            PinCompared(code, a, b);
         }
     }
 

@@ -61,33 +61,22 @@ internal static class NormalisationOperators
             $"aten::native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, {BatchStatistics}) -> (Tensor, Tensor, Tensor)",
             OperatorKind.Other,
             call => BatchTypes(Checked(call)),
-            BatchNorm);
+            e => BatchNorm(e));
 
         // The two forms that say what training does to the running statistics: one overwrites them, one returns them.
         Definition.Many(
             $"aten::_native_batch_norm_legit(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!) running_mean, Tensor(b!) running_var, {BatchStatistics}) -> (Tensor, Tensor, Tensor)",
             OperatorKind.Other,
             BatchTypes,
-            e =>
-            {
-                var results = BatchNorm(e);
-                if (e.Flag("training"))
-                {
-                    var (mean, variance) = Running(e);
-                    e["running_mean"].copy_(mean);
-                    e["running_var"].copy_(variance);
-                }
-
-                return results;
-            });
+            e => BatchNorm(e, e["running_mean"], e["running_var"]));
         Definition.Many(
             $"aten::_native_batch_norm_legit_functional(Tensor input, Tensor? weight, Tensor? bias, Tensor running_mean, Tensor running_var, {BatchStatistics}) -> (Tensor, Tensor, Tensor, Tensor running_mean_out, Tensor running_var_out)",
             OperatorKind.Other,
             call => [.. BatchTypes(call), call.Type("running_mean"), call.Type("running_var")],
             e =>
             {
-                var (mean, variance) = e.Flag("training") ? Running(e) : (e["running_mean"].clone(), e["running_var"].clone());
-                return [.. BatchNorm(e), mean, variance];
+                var (mean, variance) = (e["running_mean"].clone(), e["running_var"].clone());
+                return [.. BatchNorm(e, mean, variance), mean, variance];
             });
         Definition.Many(
             "aten::native_batch_norm_backward(Tensor grad_out, Tensor input, Tensor? weight, Tensor? running_mean, Tensor? running_var, Tensor? save_mean, Tensor? save_invstd, bool train, float eps, bool[3] output_mask) -> (Tensor, Tensor, Tensor)",
@@ -149,7 +138,8 @@ internal static class NormalisationOperators
         return [(e.Optional("weight") is { } weight ? y.mul(weight) : y).to(e.Output().DType), inverse];
     }
 
-    private static Tensor[] BatchNorm(Evaluation e)
+    /// <summary>One call of libtorch, for whoever records it: training keeps the statistics of the batch in the running ones, if there are any.</summary>
+    private static Tensor[] BatchNorm(Evaluation e, Tensor? mean = null, Tensor? variance = null)
     {
         var (x, training) = (e["input"], e.Flag("training"));
         var (weight, bias) = (e.Optional("weight"), e.Optional("bias"));
@@ -164,19 +154,10 @@ internal static class NormalisationOperators
         var type = weight?.dtype ?? x.dtype;
         return
         [
-            nn.functional.batch_norm(x, null!, null!, weight!, bias!, true, e.Call.Number("momentum"), e.Call.Number("eps")),
+            nn.functional.batch_norm(x, mean!, variance!, weight!, bias!, true, e.Call.Number("momentum"), e.Call.Number("eps")),
             wide.mean(dims).to(type),
             wide.var(dims, false).add(e.Number(e.Call.Number("eps"))).rsqrt().to(type),
         ];
-    }
-
-    /// <summary>The running statistics after this batch; the variance is the unbiased one.</summary>
-    private static (Tensor Mean, Tensor Variance) Running(Evaluation e)
-    {
-        var x = e["input"];
-        var (mean, variance) = (e["running_mean"].clone(), e["running_var"].clone());
-        nn.functional.batch_norm(x.detach(), mean, variance, null!, null!, true, e.Call.Number("momentum"), e.Call.Number("eps"));
-        return (mean, variance);
     }
 
     private static Tensor[] BatchBackward(Evaluation e)

@@ -37,8 +37,9 @@ public sealed class Functionalization : IGraphPass
                 Define(input, _builder.Input(input.Type, input.Kind, input.Path));
             }
 
-            foreach (var node in graph.Nodes)
+            for (var place = 0; place < graph.Nodes.Length; place++)
             {
+                var node = graph.Nodes[place];
                 _builder.Origin = node.Origin;
                 if (node.Operator.IsMutating)
                 {
@@ -46,7 +47,7 @@ public sealed class Functionalization : IGraphPass
                 }
                 else
                 {
-                    Compute(node);
+                    Compute(node, place);
                 }
             }
 
@@ -68,10 +69,15 @@ public sealed class Functionalization : IGraphPass
             _current[old] = (value, 0);
         }
 
-        private void Compute(Node node)
+        private void Compute(Node node, int place)
         {
             var copy = Apply(node);
             var source = node.Operator.Parameters.Length > 0 && node.Operator.Parameters[0].IsAliased && Views.MayShare(node) ? node.Inputs.First() : null;
+            if (source is not null && !Views.IsCertain(node) && !IsSeenAfter(place, Root(source)))
+            {
+                source = null; // whether it is a view or a copy, nobody can tell
+            }
+
             for (var i = 0; i < node.Outputs.Length; i++)
             {
                 if (source is null)
@@ -84,6 +90,13 @@ public sealed class Functionalization : IGraphPass
                     _current[node.Outputs[i]] = (copy.Outputs[i], _versions[Root(source)]);
                 }
             }
+        }
+
+        /// <summary>Whether memory is looked at after a node, by others than what the node gives.</summary>
+        private bool IsSeenAfter(int place, Value root)
+        {
+            bool IsIt(Value value) => _current.ContainsKey(value) && ReferenceEquals(Root(value), root);
+            return root is GraphInput || graph.Outputs.Any(IsIt) || graph.Mutations.Any(mutation => IsIt(mutation.Value)) || graph.Nodes.Skip(place + 1).Any(node => node.Inputs.Any(IsIt));
         }
 
         private Node Apply(Node node) => _builder.Add(

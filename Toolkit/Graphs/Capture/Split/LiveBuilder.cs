@@ -9,8 +9,8 @@ namespace Toolkit.Graphs.Capture;
 /// <param name="call">The call.</param>
 /// <param name="live">What was alive where the graph began; for the first one, the arguments.</param>
 /// <param name="hole">Number of a tensor.</param>
-/// <param name="isOuter">Whether an object was there before the call and is known to be the same each time.</param>
-internal sealed class LiveBuilder(SplitState call, object?[] live, Func<Tensor, int> hole, Func<object, bool> isOuter)
+/// <param name="tracer">What watched the call.</param>
+internal sealed class LiveBuilder(SplitState call, object?[] live, Func<Tensor, int> hole, Tracer tracer)
 {
     private readonly Dictionary<object, int> _known = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<int> _unfinished = [];
@@ -66,7 +66,12 @@ internal sealed class LiveBuilder(SplitState call, object?[] live, Func<Tensor, 
             return LiveTypes.IsImmutable(value) ? new ConstantPart(value) : Made(value);
         }
 
-        if (isOuter(value) || LiveTypes.IsImmutable(value))
+        if (tracer.PathOfGiven(value) is { } path)
+        {
+            return new PathPart(path);
+        }
+
+        if (LiveTypes.IsImmutable(value) || tracer.KeepsOuter(value))
         {
             return new ConstantPart(value);
         }

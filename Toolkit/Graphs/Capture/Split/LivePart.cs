@@ -30,6 +30,17 @@ internal sealed class GivenPart(int index) : LivePart
     public override object? Make(Filling filling) => filling.Live[index];
 }
 
+/// <summary>An object in what was alive where the graph began.</summary>
+internal sealed class PathPart(AccessPath path) : LivePart
+{
+    public override object? Make(Filling filling)
+    {
+        var value = path.Read(filling.Live)!;
+        filling.Call.Given.Add(value);
+        return value;
+    }
+}
+
 /// <summary>A scope that the call opened.</summary>
 internal sealed class RegimePart(int index) : LivePart
 {

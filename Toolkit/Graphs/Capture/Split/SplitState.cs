@@ -18,6 +18,9 @@ internal sealed class SplitState(object?[] arguments, IReadOnlySet<FieldInfo> ch
     /// <summary>Objects that were made in the call: nobody outside knows them, so others may stand for them.</summary>
     public HashSet<object> Created { get; } = new(ReferenceEqualityComparer.Instance);
 
+    /// <summary>Objects of the program that the call was given, or found in them: other calls are given others.</summary>
+    public HashSet<object> Given { get; } = new(ReferenceEqualityComparer.Instance);
+
     /// <summary>Scopes that the call opened and has not closed yet, outer ones first.</summary>
     public List<Regime> Regimes { get; } = [];
 

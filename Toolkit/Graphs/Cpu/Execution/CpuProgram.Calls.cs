@@ -46,14 +46,25 @@ internal sealed unsafe partial class CpuProgram
             handles[i] = View(direct.Inputs[i]);
         }
 
-        var (result, output) = (direct.Call(handles), direct.Output);
-        if (!LibTorchCalls.HasStrides(result, output.Sizes, output.Strides))
+        Span<nint> results = stackalloc nint[direct.Outputs.Count];
+        direct.Call(handles, results);
+        for (var i = 0; i < results.Length; i++)
         {
-            result = LibTorchCalls.Relaid(result, output.Sizes, output.Strides, output.DType);
-        }
+            var (result, output) = (results[i], direct.Outputs[i]);
+            if (result == 0)
+            {
+                Place(output.Buffer, 0); // nobody reads it
+                continue;
+            }
 
-        _made.Add((output.Buffer.Slot, result));
-        Place(output.Buffer, LibTorchCalls.Address(result));
+            if (!LibTorchCalls.HasStrides(result, output.Sizes, output.Strides))
+            {
+                result = LibTorchCalls.Relaid(result, output.Sizes, output.Strides, output.DType);
+            }
+
+            _made.Add((output.Buffer.Slot, result));
+            Place(output.Buffer, LibTorchCalls.Address(result));
+        }
     }
 
     private void FallBack(FallbackStep fallback)

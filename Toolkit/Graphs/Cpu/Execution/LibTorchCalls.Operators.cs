@@ -19,6 +19,42 @@ internal static unsafe partial class LibTorchCalls
         }
     }
 
+    /// <summary>Gradients of a convolution's input, weight and bias.</summary>
+    /// <param name="given">The gradient of what came out, the input and the weight.</param>
+    /// <param name="bias">The shape of the bias; null where its gradient is not wanted.</param>
+    /// <param name="stride">As the convolution had it.</param>
+    /// <param name="padding">Likewise.</param>
+    /// <param name="dilation">Likewise.</param>
+    /// <param name="groups">Likewise.</param>
+    /// <param name="wanted">Which gradients are wanted.</param>
+    /// <param name="results">The gradients; 0 for those that are not.</param>
+    public static void ConvolveBackward(nint[] given, long[]? bias, long[] stride, long[] padding, long[] dilation, long groups, int[] wanted, Span<nint> results)
+    {
+        var none = new long[stride.Length];
+        fixed (long* s = stride)
+        fixed (long* p = padding)
+        fixed (long* d = dilation)
+        fixed (long* o = none)
+        fixed (long* b = bias)
+        fixed (int* w = wanted)
+        fixed (nint* r = results)
+        {
+            var sizes = b;
+            var status = aoti_torch_cpu_convolution_backward(
+                given[0], given[1], given[2], bias is null ? null : &sizes, bias?.Length ?? 0, s, stride.Length, p, padding.Length, d, dilation.Length, 0, o, none.Length, groups, w, wanted.Length, r, r + 1, r + 2);
+            Check(status, "convolution_backward");
+        }
+
+        for (var i = 0; i < wanted.Length; i++)
+        {
+            if (wanted[i] == 0)
+            {
+                Delete(results[i]);
+                results[i] = 0;
+            }
+        }
+    }
+
     /// <summary>The greatest value of each window.</summary>
     public static nint MaxPool(nint input, long[] kernel, long[] stride, long[] padding, long[] dilation, bool isCeiling)
     {
@@ -61,6 +97,11 @@ internal static unsafe partial class LibTorchCalls
     [LibraryImport("torch_cpu")]
     private static partial int aoti_torch_cpu_convolution(
         nint input, nint weight, nint* bias, long* stride, long strides, long* padding, long paddings, long* dilation, long dilations, int transposed, long* outputPadding, long outputPaddings, long groups, out nint result);
+
+    [LibraryImport("torch_cpu")]
+    private static partial int aoti_torch_cpu_convolution_backward(
+        nint gradient, nint input, nint weight, long** bias, long biases, long* stride, long strides, long* padding, long paddings, long* dilation, long dilations, int transposed, long* outputPadding,
+        long outputPaddings, long groups, int* mask, long masks, nint* inputGradient, nint* weightGradient, nint* biasGradient);
 
     [LibraryImport("torch_cpu")]
     private static partial int aoti_torch_cpu_max_pool2d_with_indices(

@@ -7,14 +7,16 @@ internal sealed partial class Planner
     /// <summary>Operators that stay libtorch's, but are called without a detour.</summary>
     private bool LowerDirect(Node node)
     {
-        if (node.Inputs.Concat(node.Outputs).Any(value => value.Type.DType is not (ScalarType.Float32 or ScalarType.BFloat16) || value.Type.Device != "cpu" || value.Type.Elements == 0))
+        if (node.Inputs.Concat(node.Outputs).Any(value => value.Type.DType is not (ScalarType.Float32 or ScalarType.BFloat16) || value.Type.Device != "cpu"
+            || (value.Type.Elements == 0 && (node.Operator.Name != "aten::convolution_backward" || IsUsed(value)))))
         {
             return false;
         }
 
         return node.Operator.Name switch
         {
-            "aten::conv1d" or "aten::conv2d" => LowerConvolution(node),
+            "aten::conv1d" or "aten::conv2d" or "aten::convolution" => LowerConvolution(node),
+            "aten::convolution_backward" => LowerConvolutionBackward(node),
             "aten::max_pool2d" => LowerPool(node),
             "aten::scaled_dot_product_attention" => LowerFlashAttention(node),
             _ => false,
@@ -25,18 +27,42 @@ internal sealed partial class Planner
     {
         var call = new OperatorCall(node.Operator, node.Arguments);
         var (x, weight) = (_layouts[call.Value("input")], _layouts[call.Value("weight")]);
-        var dimensions = weight.Sizes.Length - 2;
-        if (x.Sizes.Length != weight.Sizes.Length)
+        if (x.Sizes.Length != weight.Sizes.Length || IsTransposed(node))
         {
             return false;
         }
 
-        long[] Each(string name) => call.Integers(name)!.Value is var given && given.Length == dimensions ? [.. given] : [.. Enumerable.Repeat(given[0], dimensions)];
-        var (stride, padding, dilation, groups) = (Each("stride"), Each("padding"), Each("dilation"), call.Integer("groups"));
+        var (stride, padding, dilation, groups) = Geometry(call, weight.Sizes.Length - 2);
         Layout[] inputs = call.Has("bias") ? [x, weight, _layouts[call.Value("bias")]] : [x, weight];
         Direct(node, inputs, node.Output.Type.Shape.ContiguousStrides.ToArray(), handles => LibTorchCalls.Convolve(handles[0], handles[1], handles.Length > 2 ? handles[2] : 0, stride, padding, dilation, groups));
         return true;
     }
+
+    private bool LowerConvolutionBackward(Node node)
+    {
+        var call = new OperatorCall(node.Operator, node.Arguments);
+        Layout[] inputs = [_layouts[call.Value("grad_output")], _layouts[call.Value("input")], _layouts[call.Value("weight")]];
+        if (IsTransposed(node) || inputs.Any(input => input.Sizes.Length != inputs[0].Sizes.Length))
+        {
+            return false;
+        }
+
+        var (stride, padding, dilation, groups) = Geometry(call, inputs[0].Sizes.Length - 2);
+        int[] wanted = [.. call.Integers("output_mask")!.Value.Select(number => (int)number)];
+        long[]? bias = wanted[2] != 0 ? [inputs[0].Sizes[1]] : null;
+        Direct(node, inputs, (handles, results) => LibTorchCalls.ConvolveBackward(handles, bias, stride, padding, dilation, groups, wanted, results));
+        return true;
+    }
+
+    private static (long[] Stride, long[] Padding, long[] Dilation, long Groups) Geometry(OperatorCall call, int dimensions)
+    {
+        long[] Each(string name) => call.Integers(name)!.Value is var given && given.Length == dimensions ? [.. given] : [.. Enumerable.Repeat(given[0], dimensions)];
+        return (Each("stride"), Each("padding"), Each("dilation"), call.Integer("groups"));
+    }
+
+    private static bool IsTransposed(Node node) => node.Operator.Name.StartsWith("aten::convolution", StringComparison.Ordinal) && new OperatorCall(node.Operator, node.Arguments).Flag("transposed");
+
+    private bool IsUsed(Value value) => _graph.Outputs.Contains(value) || _graph.Nodes.Any(node => node.Inputs.Contains(value));
 
     private bool LowerPool(Node node)
     {
@@ -74,10 +100,16 @@ internal sealed partial class Planner
         return true;
     }
 
-    private void Direct(Node node, Layout[] inputs, long[] strides, Func<nint[], nint> call)
+    private void Direct(Node node, Layout[] inputs, long[] strides, Func<nint[], nint> call) => Direct(node, inputs, (handles, results) => results[0] = call(handles), strides);
+
+    private void Direct(Node node, Layout[] inputs, DirectCall call, params long[]?[] strides)
     {
-        var output = new Layout(New(BufferKind.Result, _results++, node.Output.Type.DType, node.Output.Type.Elements), 0, node.Output.Type.Shape.ToArray(), strides);
-        _steps.Add(new DirectStep { Nodes = [node], Inputs = inputs, Output = output, Call = call });
-        _layouts[node.Output] = output;
+        var outputs = node.Outputs.Select((output, i) => new Layout(
+            New(BufferKind.Result, _results++, output.Type.DType, output.Type.Elements), 0, output.Type.Shape.ToArray(), strides.ElementAtOrDefault(i) ?? output.Type.Shape.ContiguousStrides.ToArray())).ToArray();
+        _steps.Add(new DirectStep { Nodes = [node], Inputs = inputs, Outputs = outputs, Call = call });
+        for (var i = 0; i < outputs.Length; i++)
+        {
+            _layouts[node.Outputs[i]] = outputs[i];
+        }
     }
 }

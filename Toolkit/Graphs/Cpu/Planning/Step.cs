@@ -90,21 +90,24 @@ internal sealed class FallbackStep : Step
     public override IEnumerable<KernelBuffer> Writes => Outputs;
 }
 
-/// <summary>A function of libtorch's that is called directly and makes its own result.</summary>
+/// <summary>Calls a function of libtorch's: handles of the inputs in, handles of the results out; 0 for a result that was not asked for.</summary>
+internal delegate void DirectCall(nint[] inputs, Span<nint> results);
+
+/// <summary>A function of libtorch's that is called directly and makes its own results.</summary>
 internal sealed class DirectStep : Step
 {
     /// <summary>What it is given.</summary>
     public required IReadOnlyList<Layout> Inputs { get; init; }
 
     /// <summary>What comes out, as it is expected to lie.</summary>
-    public required Layout Output { get; init; }
+    public required IReadOnlyList<Layout> Outputs { get; init; }
 
-    /// <summary>Calls it: handles of the inputs to that of the result.</summary>
-    public required Func<nint[], nint> Call { get; init; }
+    /// <summary>Calls it.</summary>
+    public required DirectCall Call { get; init; }
 
     /// <inheritdoc/>
     public override IEnumerable<KernelBuffer> Reads => Inputs.Select(input => input.Buffer);
 
     /// <inheritdoc/>
-    public override IEnumerable<KernelBuffer> Writes => [Output.Buffer];
+    public override IEnumerable<KernelBuffer> Writes => Outputs.Select(output => output.Buffer);
 }

@@ -32,6 +32,25 @@ public sealed class DynamicSizeTests : InferenceTests
     }
 
     [Fact]
+    public void SizesThatComeOnceEachRunAsTheyAreInTheEnd()
+    {
+        using var compiled = new Written(Forward).Compile(new CompileOptions { Dynamic = [new(0, 1)], DynamicSizes = 2, Backend = graph => new GraphInterpreter(graph) });
+        for (var time = 3; time <= 24; time++)
+        {
+            var x = randn(2, time, 4);
+            Compiling.Same(Forward(x), compiled.call(x));
+        }
+
+        var report = compiled.Explain();
+        Assert.Equal(2, report.SizesLimitedBy);
+        Assert.InRange(report.EagerCalls, 1, 13);
+        Assert.Contains("no further sizes: 2 are kept (CompileOptions.DynamicSizes)", report.ToString(), StringComparison.Ordinal);
+        var first = randn(2, 3, 4);
+        Compiling.Same(Forward(first), compiled.call(first));
+        Assert.Equal(report.EagerCalls, compiled.Explain().EagerCalls);
+    }
+
+    [Fact]
     public void WhatDiffersInMoreStillCounts()
     {
         using var compiled = new Written(Forward).Compile(new CompileOptions { RecompileLimit = 2, Dynamic = [new(0, -2)], Backend = graph => new GraphInterpreter(graph) });

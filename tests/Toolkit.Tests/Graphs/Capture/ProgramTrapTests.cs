@@ -157,6 +157,25 @@ public sealed class ProgramTrapTests : InferenceTests
     }
 
     [Fact]
+    public void AContiguousCopyThatIsChanged_IsComputedByKernelsWhereNobodyCanTellItFromAView()
+    {
+        using var module = new Written(x => (x * 2).transpose(0, 1).contiguous().relu_() + 1);
+        using var compiled = module.Compile();
+        Compiling.Agrees(compiled, randn(4, 6));
+        Assert.Null(((CompiledGraph)compiled.Executable).WhyInterpreted);
+        using var comparing = new Written(x =>
+        {
+            var y = x * 2;
+            var same = y.contiguous();
+            same.add_(1);
+            return y + same;
+        });
+        using var compared = comparing.Compile();
+        Compiling.Agrees(compared, randn(4, 6));
+        Assert.Contains("runs operation by operation: functionalisation: whether", compared.Explain().ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void ComplexNumbersComeOut() => Whole(x => view_as_real(torch.complex(x, x + 1) * torch.complex(x, x)).sum(-1) + polar(x.abs(), x).abs());
 
     [Fact]

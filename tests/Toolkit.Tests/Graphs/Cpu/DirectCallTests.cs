@@ -39,6 +39,39 @@ public sealed class DirectCallTests
     }
 
     [Theory]
+    [InlineData(1, 0, 1, true, true, true)]
+    [InlineData(2, 1, 2, true, true, false)]
+    [InlineData(1, 1, 4, false, true, true)]
+    [InlineData(2, 0, 1, true, false, false)]
+    public void Gradients_of_convolutions(long stride, long padding, long groups, bool ofInput, bool ofWeight, bool ofBias)
+    {
+        var g = new GraphBuilder();
+        Value Input(params long[] shape) => g.Input(new(ScalarType.Float32, Shape.Create(shape)), GraphInputKind.Argument, $"x{g.Inputs.Count}");
+        var (x, weight) = (Input(2, 8, 9, 11), Input(12, 8 / groups, 3, 3));
+        long[] strides = [stride, stride], paddings = [padding, padding], none = [0, 0], ones = [1, 1];
+        var y = g.Add("aten::convolution", x, weight, NoArgument.Instance, strides, paddings, ones, false, none, groups);
+        var gradient = Input([.. y.Type.Shape]);
+        var back = g.Add(
+            Operators.Get("aten::convolution_backward"),
+            [gradient, x, weight, new long[] { 12 }, strides, paddings, ones, false, none, groups, new long[] { ofInput ? 1 : 0, ofWeight ? 1 : 0, ofBias ? 1 : 0 }]);
+        bool[] wanted = [ofInput, ofWeight, ofBias];
+        using var executable = CpuBackend.Compile(g.Build([y, .. back.Outputs.Where((_, i) => wanted[i])]), Options);
+        using var scope = NewDisposeScope();
+        Tensor[] inputs = [.. executable.Graph.Inputs.Select(input => randn(input.Type.Shape.ToArray()))];
+        for (var layout = 0; layout < 2; layout++)
+        {
+            foreach (var (expected, actual) in GraphInterpreter.Run(executable.Graph, inputs).Zip(executable.Run(inputs)))
+            {
+                CpuBackendTests.Close(expected, actual, 1e-5);
+            }
+
+            inputs[0] = inputs[0].permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
+        }
+
+        Assert.Empty(executable.FallbackCalls);
+    }
+
+    [Theory]
     [InlineData(2, 2, 0, 1, false)]
     [InlineData(3, 2, 1, 1, true)]
     [InlineData(2, 1, 0, 2, false)]

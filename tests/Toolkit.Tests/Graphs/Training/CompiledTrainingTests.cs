@@ -55,6 +55,23 @@ public sealed class CompiledTrainingTests
         Assert.Equal("trained operation by operation: ATen operations cannot be recorded: it is turned off", Assert.Single(report.Training));
     }
 
+    [Fact]
+    public void A_batch_norm_is_computed_once()
+    {
+        Assert.SkipUnless(DispatcherCapture.IsAvailable, "ATen operations cannot be recorded");
+        using var scope = NewDisposeScope();
+        using var module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.SiLU());
+        using var compiled = module.Compile(new CompileOptions { Backend = graph => new GraphInterpreter(graph) });
+        for (var call = 0; call < 2; call++)
+        {
+            compiled.call(randn(2, 3, 6, 6)).sum().backward();
+        }
+
+        var names = compiled.TrainingGraph!.Graph.Nodes.Select(node => node.Operator.Name).Where(name => name.Contains("batch_norm", StringComparison.Ordinal)).ToArray();
+        Assert.Equal(2, names.Length);
+        Assert.Single(names, name => name.EndsWith("_backward", StringComparison.Ordinal));
+    }
+
     /// <summary>Buffers as they were.</summary>
     private sealed class Buffers(nn.Module module) : IDisposable
     {
