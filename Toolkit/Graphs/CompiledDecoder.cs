@@ -29,14 +29,14 @@ public sealed class CompiledDecoder : IDisposable
     private readonly Lock _lock = new();
     private readonly List<(DecodeState State, List<DecodeStep> Steps)> _all = [];
     private readonly Stack<DecodeState> _free = [];
-    private bool _isDisposed;
+    private readonly CallsUnderWay _calls;
 
     /// <summary>Prepares a model; graphs are captured at the first steps.</summary>
     /// <param name="model">The model; it stays the caller's.</param>
     /// <param name="options">How steps are compiled.</param>
     public CompiledDecoder(CausalModel model, CompileOptions? options = null)
     {
-        (Model, _options) = (model, options ?? new());
+        (Model, _options, _calls) = (model, options ?? new(), new(Free));
         CpuBackend.WarmUpFor(DecodeStep.Kind, model, _options.Cpu ?? new());
     }
 
@@ -44,10 +44,10 @@ public sealed class CompiledDecoder : IDisposable
     public CausalModel Model { get; }
 
     /// <summary>Steps that a graph served.</summary>
-    public long CompiledSteps => _all.Sum(entry => entry.Steps.Sum(step => step.Module.Explain().CompiledCalls));
+    public long CompiledSteps => All.Sum(entry => entry.Steps.Sum(step => step.Module.Explain().CompiledCalls));
 
     /// <summary>What became of each span's steps so far.</summary>
-    public IReadOnlyList<CompileReport> Reports => [.. _all.SelectMany(entry => entry.Steps).Select(step => step.Module.Explain())];
+    public IReadOnlyList<CompileReport> Reports => [.. All.SelectMany(entry => entry.Steps).Select(step => step.Module.Explain())];
 
     /// <summary>The graph of a decode step that was captured last.</summary>
     /// <exception cref="InvalidOperationException">None was captured yet.</exception>
@@ -61,7 +61,18 @@ public sealed class CompiledDecoder : IDisposable
     /// <exception cref="InvalidOperationException">None was captured yet.</exception>
     public IReadOnlyList<CpuKernelInfo> Kernels => Last.Kernels;
 
-    private ICompiledModule Last => _all.SelectMany(entry => entry.Steps).LastOrDefault(step => step.Module.Explain().Graphs.Length > 0)?.Module
+    private (DecodeState State, DecodeStep[] Steps)[] All
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _all.Select(entry => (entry.State, entry.Steps.ToArray()))];
+            }
+        }
+    }
+
+    private ICompiledModule Last => All.SelectMany(entry => entry.Steps).LastOrDefault(step => step.Module.Explain().Graphs.Length > 0)?.Module
         ?? throw new InvalidOperationException("no decode step was compiled yet: generate a few tokens first (Reports tell why steps are not compiled)");
 
     /// <summary>An empty state for steps. Graphs belong to a state: one that comes back is lent again with its graphs.</summary>
@@ -71,7 +82,7 @@ public sealed class CompiledDecoder : IDisposable
     {
         lock (_lock)
         {
-            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            ObjectDisposedException.ThrowIf(_calls.IsClosed, this);
             var kept = new Stack<DecodeState>();
             DecodeState? found = null;
             while (found is null && _free.TryPop(out var free))
@@ -110,8 +121,27 @@ public sealed class CompiledDecoder : IDisposable
     /// <exception cref="InvalidOperationException">The state is full or for another batch.</exception>
     public Tensor Step(Tensor ids, DecodeState state)
     {
-        ObjectDisposedException.ThrowIf(_isDisposed, this);
-        var steps = _all.Find(entry => ReferenceEquals(entry.State, state)).Steps ?? throw new ArgumentException("the state was not rented from this compiled decoder", nameof(state));
+        ObjectDisposedException.ThrowIf(!_calls.TryBegin(), this);
+        try
+        {
+            return Take(ids, state, StepsOf(state));
+        }
+        finally
+        {
+            _calls.End();
+        }
+    }
+
+    private List<DecodeStep> StepsOf(DecodeState state)
+    {
+        lock (_lock)
+        {
+            return _all.Find(entry => ReferenceEquals(entry.State, state)).Steps ?? throw new ArgumentException("the state was not rented from this compiled decoder", nameof(state));
+        }
+    }
+
+    private Tensor Take(Tensor ids, DecodeState state, List<DecodeStep> steps)
+    {
         state.Require(ids.shape[0], ids.shape[1]);
         var span = Span(state);
         var step = steps.Find(step => step.Span == span);
@@ -124,7 +154,11 @@ public sealed class CompiledDecoder : IDisposable
         if (step is null)
         {
             // The first token makes what grows with the span (tables of angles), so that the second finds it as all others do.
-            steps.Add(new DecodeStep(Model, state, span, _options));
+            lock (_lock)
+            {
+                steps.Add(new DecodeStep(Model, state, span, _options));
+            }
+
             using var here = NewDisposeScope();
             var first = Model.ForwardAt(ids, tensor(new long[] { state.Length }, device: ids.device), state, span);
             state.Advance(1);
@@ -137,11 +171,12 @@ public sealed class CompiledDecoder : IDisposable
     }
 
     /// <summary>Frees graphs and states.</summary>
-    public void Dispose()
+    public void Dispose() => _calls.Close();
+
+    private void Free()
     {
         lock (_lock)
         {
-            _isDisposed = true;
             foreach (var (state, steps) in _all)
             {
                 steps.ForEach(step => step.Dispose());
@@ -160,7 +195,7 @@ public sealed class CompiledDecoder : IDisposable
     {
         lock (_lock)
         {
-            if (!_isDisposed)
+            if (!_calls.IsClosed)
             {
                 _free.Push(state);
             }

@@ -95,7 +95,7 @@ public sealed class AttentionContext
     public void AddLinearBiases(Tensor slopes, ScalarType dtype, bool narrow = false, double scale = 1)
     {
         var type = narrow ? ScalarType.BFloat16 : ScalarType.Float32;
-        var positions = Counts ?? arange(Length, ScalarType.Int64, _device).unsqueeze(0); // (1 or B, S)
+        var positions = Counts ?? Places().unsqueeze(0); // (1 or B, S)
         using var factor = scale.ToScalar();
         var bias = slopes.to(type).view(1, -1, 1, 1).mul(positions.to(type).view(positions.shape[0], 1, 1, Length));
         Bias = bias.to(ScalarType.Float32).mul(factor).to(dtype);
@@ -145,10 +145,16 @@ public sealed class AttentionContext
         return Bias is null ? visible : Bias.masked_fill(visible.logical_not(), Ops.Scalars.MinusInfinity);
     }
 
+    private Tensor Places()
+    {
+        using var end = Length.ToScalar();
+        return arange(Ops.Scalars.Zero, end, Ops.Scalars.One, ScalarType.Int64, _device);
+    }
+
     /// <summary>(1, 1, 1, S): what one token sees of the positions up to its own.</summary>
     private Tensor BuildAt(Tensor position, long width)
     {
-        var all = arange(Length, ScalarType.Int64, _device); // (S)
+        var all = Places(); // (S)
         var visible = all.le(position);
         if (width < Length)
         {

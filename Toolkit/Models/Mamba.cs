@@ -28,7 +28,8 @@ public sealed class Mamba : StateSpaceModel
         model.Initialise(seed, (mixer, generator) =>
         {
             var own = (MambaMixer)mixer;
-            own.Decay.copy_(arange(1, config.StateSize + 1, ScalarType.Float32).log().expand(config.InnerWidth, config.StateSize));
+            using var end = (config.StateSize + 1).ToScalar();
+            own.Decay.copy_(arange(Ops.Scalars.One, end, Ops.Scalars.One, ScalarType.Float32).log().expand(config.InnerWidth, config.StateSize));
             var bound = 1 / Math.Sqrt(config.StepRank);
             own.Step.Weight.uniform_(-bound, bound, generator);
             SpreadSteps(own.Step.Bias!, generator);

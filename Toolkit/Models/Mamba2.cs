@@ -29,7 +29,8 @@ public sealed class Mamba2 : StateSpaceModel
         model.Initialise(seed, (mixer, generator) =>
         {
             var own = (Mamba2Mixer)mixer;
-            own.Decay.copy_(arange(1, config.Heads + 1, ScalarType.Float32).log());
+            using var end = (config.Heads + 1).ToScalar();
+            own.Decay.copy_(arange(Ops.Scalars.One, end, Ops.Scalars.One, ScalarType.Float32).log());
             SpreadSteps(own.StepBias, generator);
         });
         return model;

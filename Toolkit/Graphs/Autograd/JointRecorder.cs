@@ -21,7 +21,7 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
     // What a kernel looks up at its first run shows in that run alone.
     private const int Runs = 4;
     private const double Tolerance = 1e-5;
-    private static readonly Scalar _shrink = 0.75;
+    private static readonly Scalar _shrink = 0.75.ToScalar();
 
     /// <summary>Records.</summary>
     /// <param name="examples">Inputs of the graph, each with the gradient flag that it will have.</param>
@@ -123,7 +123,7 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
             // What the program and a module of native code both use is one source.
             var tensor = source < joint.Arguments ? all[source] : held.First(entry => entry.Path == joint.Graph.Inputs[source].Path).Tensor;
             return gradients.Where((gradient, i) => gradient is not null && (ReferenceEquals(all[i], tensor) || (Address(all[i]) is var address and not 0 && address == Address(tensor))))
-                .Aggregate((Tensor?)null, (a, b) => a is null ? b : a.add(b!));
+                .Aggregate((Tensor?)null, (a, b) => a is null ? b : a.add(b!, Ops.Scalars.One));
         });
         return TrainingTrial.Difference([.. recording.Results.Take(joint.Outputs)], outputs, Tolerance)
             ?? TrainingTrial.Difference([.. recording.Results.Skip(joint.Outputs)], [.. expected], Tolerance)
@@ -153,7 +153,12 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
         return arguments;
     }
 
-    private unsafe nint Address(Tensor tensor) => MemoryKey.Of(dispatcher.Symbols, (nint*)tensor.Handle)?.Address ?? 0;
+    private unsafe nint Address(Tensor tensor)
+    {
+        var address = MemoryKey.Of(dispatcher.Symbols, (nint*)tensor.Handle)?.Address ?? 0;
+        GC.KeepAlive(tensor);
+        return address;
+    }
 
     /// <summary>A copy that lies in memory in the same order.</summary>
     private static Tensor Copy(Tensor example) => Like(example, example);
@@ -214,7 +219,7 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
                     // A weight that both the program and a module of native code use is one input, whose gradient has a part from each.
                     if (sources.IndexOf(source) is var place and >= 0)
                     {
-                        defined[place] = defined[place].add(gradient);
+                        defined[place] = defined[place].add(gradient, Ops.Scalars.One);
                         continue;
                     }
 

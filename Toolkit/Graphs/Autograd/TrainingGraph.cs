@@ -85,6 +85,8 @@ internal sealed class TrainingGraph : IExecutable
             return _interpreter.Run(inputs);
         }
 
+        TrainingVariant? current;
+        Tensor[] held;
         lock (_lock)
         {
             if (!IsCurrent())
@@ -101,9 +103,12 @@ internal sealed class TrainingGraph : IExecutable
                     throw new GraphException($"the compiled backward pass failed, so its gradients are not numbers: {failure}; further calls run operation by operation");
                 }
             }
+
+            // A call on another thread may renew both.
+            (current, held) = (_variant, _held);
         }
 
-        return _variant is { } variant ? variant.Call(inputs, _held) : _interpreter.Run(inputs);
+        return current is null ? _interpreter.Run(inputs) : current.Call(inputs, held);
     }
 
     /// <inheritdoc/>

@@ -60,7 +60,7 @@ internal static class TrainingTrial
     private static double Greatest(Tensor tensor)
     {
         using var scope = NewDisposeScope();
-        return tensor.numel() == 0 ? 0 : tensor.to(ScalarType.Float64).abs().nan_to_num(0, 0, 0).max().ToDouble();
+        return tensor.numel() == 0 ? 0 : tensor.to(ScalarType.Float64).abs().nan_to_num(0, 0, 0).max().item<double>();
     }
 
     private static double Distance(Tensor actual, Tensor expected, double least)
@@ -75,7 +75,7 @@ internal static class TrainingTrial
         // Values of fewer bits are compared at their own precision.
         var slack = expected.dtype is ScalarType.BFloat16 or ScalarType.Float16 ? 1e-3 : 1;
         var finite = b.isfinite();
-        var distance = a.sub(b).where(finite, a.ne(b).logical_and(a.isnan().logical_and(b.isnan()).logical_not()).to(ScalarType.Float64)).abs().max().ToDouble();
+        var distance = a.sub(b).where(finite, a.ne(b).logical_and(a.isnan().logical_and(b.isnan()).logical_not()).to(ScalarType.Float64)).abs().max().item<double>();
         return distance / Math.Max(Math.Max(Greatest(expected), least), 1e-6) * slack;
     }
 }

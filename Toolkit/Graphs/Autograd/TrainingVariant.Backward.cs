@@ -10,6 +10,8 @@ internal sealed partial class TrainingVariant
     /// <summary>Greatest difference of the gradients that autograd takes of the forward graph from those of the compiled pass, relative to the greatest value.</summary>
     private const double Tolerance = 1e-3;
 
+    private static readonly Scalar _nan = double.NaN.ToScalar();
+
     // By thread: what one thread's backward pass returned, native code on that thread reads after it has returned.
     private readonly ConcurrentDictionary<int, (List<Tensor?> Returned, List<Tensor> Handed)> _given = [];
 
@@ -18,6 +20,8 @@ internal sealed partial class TrainingVariant
 
     /// <summary>Whether whoever asked for the backward pass that failed was told.</summary>
     public bool IsFailureTold { get; private set; }
+
+    private volatile bool _freesAtEnd;
 
     private int Saved => Partition.SavedOutputs.Length + Partition.SavedInputs.Length;
 
@@ -57,10 +61,12 @@ internal sealed partial class TrainingVariant
             gradient?.Dispose();
         }
 
-        // Native code reads the handles after this has returned: nobody may finalise them until the next call of this thread.
+        // Native code reads the handles after this has returned: nobody may finalise them until the pass is over.
         Free();
         List<Tensor?> result = [null, .. made];
-        _given[Environment.CurrentManagedThreadId] = (result, handed);
+        var thread = Environment.CurrentManagedThreadId;
+        _given[thread] = (result, handed);
+        _freesAtEnd = BackwardPass.AtEnd(() => Free(thread));
         return result!;
     }
 
@@ -108,8 +114,6 @@ internal sealed partial class TrainingVariant
             Array.ForEach(expected, gradient => gradient?.Dispose());
         }
 
-        // They hold all that was computed: that must not wait for the next call.
-        BackwardPass.AtEnd(Free);
         return [.. made.Select(gradient => gradient?.DetachFromDisposeScope())];
     }
 
@@ -125,7 +129,7 @@ internal sealed partial class TrainingVariant
 
     private static Tensor Zeros(TensorType type) => zeros(type.Shape.ToArray(), type.DType, new Device(type.Device));
 
-    private static Tensor NotANumber(TensorType type) => full(type.Shape.ToArray(), double.NaN, type.DType, new Device(type.Device)).DetachFromDisposeScope();
+    private static Tensor NotANumber(TensorType type) => full(type.Shape.ToArray(), _nan, type.DType, new Device(type.Device)).DetachFromDisposeScope();
 
     private void Free() => Free(Environment.CurrentManagedThreadId);
 

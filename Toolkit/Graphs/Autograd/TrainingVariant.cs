@@ -128,9 +128,9 @@ internal sealed partial class TrainingVariant : IDisposable
     {
         _forward.Dispose();
         _backward.Dispose();
-        foreach (var thread in _given.Keys)
+        foreach (var thread in _freesAtEnd ? [] : _given.Keys)
         {
-            Free(thread);
+            Free(thread); // else a backward pass of another thread may be under way, and frees them when it is over
         }
 
         foreach (var constant in _constants)

@@ -10,15 +10,22 @@ internal sealed partial class CallCache
     /// <exception cref="CompiledArtifactException">A break is in the way: what ends early has no graph that could be written.</exception>
     public void Export(Action<nn.Module, IReadOnlyList<Specialization>, CpuOptions?> write)
     {
-        RequireAlive();
-        lock (_lock)
+        Begin();
+        try
         {
-            if (_graphs.Length == 0 && _breaks.Length > 0)
+            lock (_lock)
             {
-                throw new CompiledArtifactException($"the module cannot be captured whole: {_breaks[^1].Break}");
-            }
+                if (_graphs.Length == 0 && _breaks.Length > 0)
+                {
+                    throw new CompiledArtifactException($"the module cannot be captured whole: {_breaks[^1].Break}");
+                }
 
-            write(_module, _graphs, _options.Cpu is null ? null : _options.Cpu with { Forms = null });
+                write(_module, _graphs, _options.Cpu is null ? null : _options.Cpu with { Forms = null });
+            }
+        }
+        finally
+        {
+            _calls.End();
         }
     }
 

@@ -8,6 +8,19 @@ internal sealed partial class CallCache
     /// <summary>Compiles what would be compiled by the next call with these arguments. Where the first call filled tables the call is made again, as all later ones will be: numbers that it counts stay.</summary>
     public void Prepare(object?[] arguments)
     {
+        Begin();
+        try
+        {
+            MakeReady(arguments);
+        }
+        finally
+        {
+            _calls.End();
+        }
+    }
+
+    private void MakeReady(object?[] arguments)
+    {
         if (Array.Exists(_graphs, entry => entry.TryPrepare(arguments)) || _graphs is not [.., var last] || !last.FillsFields(arguments))
         {
             return;

@@ -9,8 +9,15 @@ internal sealed partial class CallCache
     {
         get
         {
-            RequireAlive();
-            return All.LastOrDefault() ?? throw new InvalidOperationException("there is no graph yet: call the module, or see Explain()");
+            Begin();
+            try
+            {
+                return All.LastOrDefault() ?? throw new InvalidOperationException("there is no graph yet: call the module, or see Explain()");
+            }
+            finally
+            {
+                _calls.End();
+            }
         }
     }
 
@@ -48,21 +55,20 @@ internal sealed partial class CallCache
     /// <exception cref="InvalidOperationException">None does.</exception>
     public void Profile(object?[] arguments, int runs)
     {
-        RequireAlive();
-        if (!Array.Exists(_graphs, entry => entry.TryProfile(arguments, runs)))
+        Begin();
+        try
         {
-            throw new InvalidOperationException("no graph serves a call with these arguments: call the module with them first, see Explain()");
+            if (!Array.Exists(_graphs, entry => entry.TryProfile(arguments, runs)))
+            {
+                throw new InvalidOperationException("no graph serves a call with these arguments: call the module with them first, see Explain()");
+            }
+        }
+        finally
+        {
+            _calls.End();
         }
     }
 
     /// <summary>All graphs, in the order in which they were captured.</summary>
     private IEnumerable<Specialization> All => _graphs.Concat(_splitter.Points.SelectMany(point => point.Graphs)).OrderBy(entry => entry.Number);
-
-    private void RequireAlive()
-    {
-        if (_isDisposed)
-        {
-            throw new ObjectDisposedException($"compiled {_module.GetType().Name}");
-        }
-    }
 }

@@ -19,7 +19,7 @@ internal sealed partial class CallCache : IDisposable
     private (GuardSet Guards, GraphBreak Break)[] _breaks = [];
     private bool _isLimited;
     private bool _isStopped;
-    private volatile bool _isDisposed;
+    private readonly CallsUnderWay _calls;
     private long _clock;
     private long _compiled;
     private long _captured;
@@ -40,6 +40,7 @@ internal sealed partial class CallCache : IDisposable
 
         (_module, _method, _options) = (module, method, options.Dynamic.IsDefaultOrEmpty ? options : options with { Cpu = (options.Cpu ?? new()) with { Forms = new() } });
         _splitter = new Splitter(module, method, _options, _lock);
+        _calls = new CallsUnderWay(Free);
         if (options.Backend is null)
         {
             Cpu.CpuBackend.WarmUpFor(module.GetType(), module, options.Cpu ?? new());
@@ -51,7 +52,22 @@ internal sealed partial class CallCache : IDisposable
     /// <exception cref="ObjectDisposedException">The cache was disposed of.</exception>
     public object? Call(object?[] arguments)
     {
-        RequireAlive();
+        Begin();
+        try
+        {
+            return Serve(arguments);
+        }
+        finally
+        {
+            _calls.End();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _calls.Close();
+
+    private object? Serve(object?[] arguments)
+    {
         Interruption.ThrowIfRequested(); // loops of the module, which asked, are unrolled
         SplitState? call = null;
         var graphs = _graphs;
@@ -81,7 +97,7 @@ internal sealed partial class CallCache : IDisposable
             _isLimited |= isTooMany && !isRefused;
             if (!isTooMany && !isRefused && (sized is null || !IsChurning))
             {
-                call = new SplitState(arguments, _splitter.ChangingFields) { IsCaptured = true };
+                call = new SplitState(arguments, _splitter) { IsCaptured = true };
                 run = new CaptureRun(_module, _method, _options, call);
                 first = Capture(run, call, arguments, sized is null ? null : _sizes.GetValueOrDefault(sized, sized));
             }
@@ -96,10 +112,16 @@ internal sealed partial class CallCache : IDisposable
         return CaptureRun.Eager(_method, _module, arguments);
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
+    private void Begin()
     {
-        _isDisposed = true;
+        if (!_calls.TryBegin())
+        {
+            throw new ObjectDisposedException($"compiled {_module.GetType().Name}");
+        }
+    }
+
+    private void Free()
+    {
         foreach (var entry in _graphs.Concat(_dropped))
         {
             entry.Dispose();
@@ -113,7 +135,7 @@ internal sealed partial class CallCache : IDisposable
     {
         foreach (var entry in graphs)
         {
-            call ??= entry.EndsAtBreak ? new SplitState(arguments, _splitter.ChangingFields) : null;
+            call ??= entry.EndsAtBreak ? new SplitState(arguments, _splitter) : null;
             if (entry.TryRun(arguments, out result, call))
             {
                 entry.LastUse = Interlocked.Increment(ref _clock);
@@ -196,7 +218,7 @@ internal sealed partial class CallCache : IDisposable
         {
             if (entry.OwnChanges(arguments) is { } fields)
             {
-                _splitter.ChangingFields.UnionWith(fields);
+                _splitter.Learn(fields);
                 _graphs = [.. _graphs.Where(other => other != entry)];
                 _dropped.Add(entry); // another thread may be running it
             }

@@ -41,5 +41,5 @@ internal sealed class ModuleNames
     /// <summary>The name of a tensor that is reached by a path.</summary>
     public string NameOf(Tensor tensor, AccessPath path) => _parameters.TryGetValue(Identity(tensor), out var name) ? name : path.ToString();
 
-    private static nint Identity(Tensor tensor) => tensor.IsInvalid ? 0 : System.Runtime.InteropServices.Marshal.ReadIntPtr(tensor.Handle);
+    private static nint Identity(Tensor tensor) => tensor.IsInvalid ? 0 : Dispatch.TensorMemory.Identity(tensor);
 }

@@ -55,6 +55,7 @@ internal sealed unsafe class TensorCheck
         aoti_torch_get_sizes(handle, &sizes);
         aoti_torch_get_strides(handle, &strides);
         var same = new ReadOnlySpan<long>(sizes, _sizes.Length).SequenceEqual(_sizes) && HasLayout(strides);
+        GC.KeepAlive(tensor); // another thread may have put something else where it was read
         if (same && _device != DeviceType.CPU)
         {
             same = tensor.device_index == _deviceIndex;

@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using Toolkit.Graphs.Dispatch;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Capture;
@@ -56,7 +56,7 @@ internal sealed class TensorTable(GraphBuilder builder, Func<Tensor, AccessPath,
         }
 
         // Another handle of a tensor that is an input already.
-        var identity = Marshal.ReadIntPtr(tensor.Handle);
+        var identity = TensorMemory.Identity(tensor);
         if (_byIdentity.TryGetValue(identity, out var twin) && !twin.IsInvalid && _values.TryGetValue(twin, out var same))
         {
             _values[tensor] = same;

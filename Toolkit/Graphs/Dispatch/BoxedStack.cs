@@ -89,7 +89,7 @@ internal sealed unsafe class BoxedStack : IDisposable
                 case "Tensor":
                     using (var nothing = torch.empty(0))
                     {
-                        Share(stack->End, *(nint*)nothing.Handle);
+                        Share(stack->End, nothing);
                     }
 
                     break;
@@ -126,11 +126,13 @@ internal sealed unsafe class BoxedStack : IDisposable
         stack->End = stack->Begin;
     }
 
-    private static void Share(BoxedValue* place, nint tensor)
+    private static void Share(BoxedValue* place, Tensor tensor)
     {
         // The reference count of libtorch 2.10's objects: the lower half of the word behind the table of virtual functions.
-        Interlocked.Increment(ref *(int*)(tensor + 8));
-        place->Payload = tensor;
+        var identity = TensorMemory.Identity(tensor);
+        Interlocked.Increment(ref *(int*)(identity + 8));
+        GC.KeepAlive(tensor);
+        place->Payload = identity;
         place->Tag = BoxedTag.Tensor;
     }
 
@@ -157,7 +159,7 @@ internal sealed unsafe class BoxedStack : IDisposable
             case NoArgument:
                 break;
             case ValueArgument:
-                Share(place, *(nint*)tensors[0].Handle);
+                Share(place, tensors[0]);
                 break;
             case ValuesArgument list:
                 WriteTensors(place, type, list, tensors);
@@ -218,6 +220,11 @@ internal sealed unsafe class BoxedStack : IDisposable
         }
 
         _symbols.NewTensorList(place, all, count);
+        foreach (var tensor in tensors)
+        {
+            GC.KeepAlive(tensor);
+        }
+
         if (type == "Tensor?[]")
         {
             OptionalTensorList.Convert(place, _symbols.Undefined);

@@ -20,6 +20,9 @@ internal sealed unsafe class Dispatcher
     [ThreadStatic]
     private static IDispatchListener? _listener;
     private static int _strangers;
+    private static readonly Lock _oneDnn = new();
+    private static int _withoutOneDnn; // threads, and calls in each other: the setting is libtorch's one
+    private static byte _hadOneDnn;
     private readonly ConcurrentDictionary<nint, LibraryOperator> _byDefinition = new();
     private readonly ConcurrentDictionary<string, LibraryOperator?> _byName = new(StringComparer.Ordinal);
     private readonly nint _dispatcher;
@@ -107,10 +110,16 @@ internal sealed unsafe class Dispatcher
     /// </summary>
     public IDisposable WithoutOneDnn()
     {
-        var context = Symbols.Context;
-        var before = Symbols.IsOneDnnOn(context);
-        Symbols.SetOneDnn(context, 0);
-        return new OneDnn(Symbols, before);
+        lock (_oneDnn)
+        {
+            if (_withoutOneDnn++ == 0)
+            {
+                _hadOneDnn = Symbols.IsOneDnnOn(Symbols.Context);
+                Symbols.SetOneDnn(Symbols.Context, 0);
+            }
+        }
+
+        return new OneDnn(Symbols);
     }
 
     /// <summary>The operator of that name and overload; null where libtorch has none.</summary>
@@ -177,9 +186,18 @@ internal sealed unsafe class Dispatcher
         }
     }
 
-    private sealed class OneDnn(DispatcherSymbols symbols, byte before) : IDisposable
+    private sealed class OneDnn(DispatcherSymbols symbols) : IDisposable
     {
-        public void Dispose() => symbols.SetOneDnn(symbols.Context, before);
+        public void Dispose()
+        {
+            lock (_oneDnn)
+            {
+                if (--_withoutOneDnn == 0)
+                {
+                    symbols.SetOneDnn(symbols.Context, _hadOneDnn);
+                }
+            }
+        }
     }
 
     private sealed class Pausing(Dispatcher dispatcher, IDispatchListener? listener) : IDisposable

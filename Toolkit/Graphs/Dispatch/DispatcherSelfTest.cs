@@ -14,9 +14,10 @@ internal static class DispatcherSelfTest
         ("aten::sum.dim_IntList", "aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor"),
     ];
 
-    private static readonly Scalar _two = 2.0;
-    private static readonly Scalar _half = 0.5;
-    private static readonly Scalar _three = 3L;
+    private static readonly Scalar _two = 2.0.ToScalar();
+    private static readonly Scalar _half = 0.5.ToScalar();
+    private static readonly Scalar _three = 3L.ToScalar();
+    private static readonly Scalar _six = 6.ToScalar();
 
     /// <summary>The first difference, in one line; null where there is none.</summary>
     public static string? Run(Dispatcher dispatcher)
@@ -41,13 +42,13 @@ internal static class DispatcherSelfTest
     private static string? Arguments(Dispatcher dispatcher)
     {
         using var grad = no_grad();
-        var x = arange(6, ScalarType.Float32).reshape(2, 3);
+        var x = arange(Ops.Scalars.Zero, _six, Ops.Scalars.One, ScalarType.Float32).reshape(2, 3);
         var ids = tensor([1L, 0L]);
         (string Expected, Func<Tensor, Tensor> Program)[] cases =
         [
             ("aten::mul.Tensor(%0, %0)", t => t.mul(t)),
             ("aten::add.Tensor(%0, %0, 0.5)", t => t.add(t, _half)),
-            ("aten::add.Scalar(%0, 3, 1)", t => t.add(_three)),
+            ("aten::add.Scalar(%0, 3, 1)", t => t.add(_three, Ops.Scalars.One)),
             ("aten::sum.dim_IntList(%0, [1], true, f64)", t => t.sum(1, true, ScalarType.Float64)),
             ("aten::gelu(%0, \"none\")", t => nn.functional.gelu(t)),
             ("aten::cat([%0, %0], 1)", t => cat([t, t], 1)),
@@ -72,7 +73,7 @@ internal static class DispatcherSelfTest
     private static string? Values(Dispatcher dispatcher)
     {
         using var grad = no_grad();
-        var x = arange(6, ScalarType.Float32).reshape(2, 3);
+        var x = arange(Ops.Scalars.Zero, _six, Ops.Scalars.One, ScalarType.Float32).reshape(2, 3);
         var ids = tensor([1L, 0L]);
         IReadOnlyList<Tensor> Program(IReadOnlyList<Tensor> inputs)
         {
@@ -82,7 +83,7 @@ internal static class DispatcherSelfTest
         }
 
         using var recording = DispatcherRecorder.Record(dispatcher, _ => Program([x]), [x], null, null);
-        var y = x.neg().add(_half);
+        var y = x.neg().add(_half, Ops.Scalars.One);
         var expected = Program([y]);
         var tensors = new Dictionary<Value, Tensor>(ReferenceEqualityComparer.Instance);
         foreach (var (input, tensor) in recording.Graph.Inputs.Zip(recording.Inputs(y)))
@@ -99,14 +100,14 @@ internal static class DispatcherSelfTest
             }
         }
 
-        return recording.Graph.Outputs.Zip(expected).All(pair => tensors[pair.First].dtype == pair.Second.dtype && tensors[pair.First].equal(pair.Second).all().ToBoolean())
+        return recording.Graph.Outputs.Zip(expected).All(pair => tensors[pair.First].dtype == pair.Second.dtype && tensors[pair.First].equal(pair.Second).all().item<bool>())
             ? null : "a recording run again gives other values";
     }
 
     private static string? Backward(Dispatcher dispatcher)
     {
         using var grad = enable_grad();
-        var w = arange(6, ScalarType.Float32).reshape(3, 2).requires_grad_(true);
+        var w = arange(Ops.Scalars.Zero, _six, Ops.Scalars.One, ScalarType.Float32).reshape(3, 2).requires_grad_(true);
         var x = ones(2, 3);
         using var recording = DispatcherRecorder.Record(dispatcher, _ => [.. autograd.grad([x.mm(w).sigmoid()], [w], [ones(2, 2)])], [w, x], null, null);
         string[] expected = ["aten::mm", "aten::sigmoid", "aten::ones", "aten::sigmoid_backward", "aten::t", "aten::mm"];

@@ -66,19 +66,17 @@ internal sealed class LeafOpener
         }
     }
 
-    private static unsafe Tensor[] Distinct(IReadOnlyList<Tensor> inputs) => [.. inputs.DistinctBy(tensor => *(nint*)tensor.Handle)];
+    private static Tensor[] Distinct(IReadOnlyList<Tensor> inputs) => [.. inputs.DistinctBy(TensorMemory.Identity)];
 
     /// <summary>The graph with the tensors that the module holds as references that stay good.</summary>
     private static (Graph Graph, ImmutableArray<LeafInput> Inputs) Arrange(Recording recording, IReadOnlyList<Tensor> inputs)
     {
         var distinct = Distinct(inputs);
-        var places = distinct.Select((tensor, i) => new LeafInput(Enumerable.Range(0, inputs.Count).First(j => IsSame(inputs[j], tensor)), null, null));
+        var places = distinct.Select((tensor, i) => new LeafInput(Enumerable.Range(0, inputs.Count).First(j => TensorMemory.AreOne(inputs[j], tensor)), null, null));
         var others = recording.Graph.Inputs.Skip(distinct.Length)
             .Select((input, i) => new LeafInput(-1, input.Kind == GraphInputKind.Parameter ? input.Path : null, recording.Others[i].alias().DetachFromDisposeScope()));
         return (recording.Graph, [.. places, .. others]);
     }
-
-    private static unsafe bool IsSame(Tensor a, Tensor b) => *(nint*)a.Handle == *(nint*)b.Handle;
 }
 
 /// <summary>A call that was opened.</summary>

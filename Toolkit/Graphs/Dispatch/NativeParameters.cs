@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Graphs.Dispatch;
 
 /// <summary>The parameters that a module of native code holds (an LSTM, an Embedding): TorchSharp gives them by name, in a new handle each time.</summary>
-internal sealed unsafe class NativeParameters
+internal sealed class NativeParameters
 {
     private readonly nint[] _identities;
 
@@ -13,7 +13,7 @@ internal sealed unsafe class NativeParameters
     {
         Module = module;
         All = [.. Read(module).Select(entry => (entry.Path, entry.Tensor.DetachFromDisposeScope()))];
-        _identities = [.. All.Select(entry => Identity(entry.Tensor))];
+        _identities = [.. All.Select(entry => TensorMemory.Identity(entry.Tensor))];
     }
 
     /// <summary>The module.</summary>
@@ -29,7 +29,7 @@ internal sealed unsafe class NativeParameters
         var i = 0;
         foreach (var (_, tensor) in Read(Module))
         {
-            if (i == _identities.Length || Identity(tensor) != _identities[i++])
+            if (i == _identities.Length || TensorMemory.Identity(tensor) != _identities[i++])
             {
                 return false;
             }
@@ -40,6 +40,4 @@ internal sealed unsafe class NativeParameters
 
     private static IEnumerable<(string Path, Tensor Tensor)> Read(nn.Module module) =>
         module.named_parameters().Select(entry => (entry.name, (Tensor)entry.parameter)).Concat(module.named_buffers().Select(entry => (entry.name, entry.buffer)));
-
-    private static nint Identity(Tensor tensor) => *(nint*)tensor.Handle;
 }

@@ -26,6 +26,7 @@ internal sealed unsafe partial class RecordingSession
         }
 
         Remember(slot, Builder.Input(TensorType.Of(tensor), GraphInputKind.Argument, name), isNew: true);
+        GC.KeepAlive(tensor);
     }
 
     /// <summary>A tensor that belongs to the module.</summary>
@@ -37,16 +38,25 @@ internal sealed unsafe partial class RecordingSession
         {
             _pathsByMemory.TryAdd(key, path);
         }
+
+        GC.KeepAlive(tensor);
     }
 
     /// <summary>The value that a tensor is.</summary>
-    public Value ValueOf(Tensor tensor) => ValueOf((nint*)tensor.Handle);
+    public Value ValueOf(Tensor tensor)
+    {
+        var value = ValueOf((nint*)tensor.Handle);
+        GC.KeepAlive(tensor);
+        return value;
+    }
 
     /// <summary>The value that stands for a tensor; null where the recording never saw it.</summary>
     public Value? Known(Tensor tensor)
     {
         var slot = (nint*)tensor.Handle;
-        return _byObject.TryGetValue(*slot, out var value) || (MemoryKey.Of(_symbols, slot) is { } key && _byMemory.TryGetValue(key, out value)) ? value : null;
+        var isKnown = _byObject.TryGetValue(*slot, out var value) || (MemoryKey.Of(_symbols, slot) is { } key && _byMemory.TryGetValue(key, out value));
+        GC.KeepAlive(tensor);
+        return isKnown ? value : null;
     }
 
     private bool IsNothing(nint slot) => slot == 0 || *(nint*)slot == _symbols.Undefined;

@@ -7,7 +7,12 @@ namespace Toolkit.Graphs.Dispatch;
 internal static partial class TensorMemory
 {
     /// <summary>The tensor behind a handle.</summary>
-    public static nint Identity(Tensor tensor) => Marshal.ReadIntPtr(tensor.Handle);
+    public static nint Identity(Tensor tensor)
+    {
+        var identity = Marshal.ReadIntPtr(tensor.Handle);
+        GC.KeepAlive(tensor);
+        return identity;
+    }
 
     /// <summary>Whether two handles are of one tensor.</summary>
     public static bool AreOne(Tensor a, Tensor b) => ReferenceEquals(a, b) || (!a.IsInvalid && !b.IsInvalid && Identity(a) == Identity(b));
@@ -24,8 +29,9 @@ internal static partial class TensorMemory
         }
 
         var failed = aoti_torch_get_data_ptr(tensor.Handle, out var address) != 0 | aoti_torch_get_storage_offset(tensor.Handle, out var offset) != 0;
+        var size = tensor.ElementSize;
         GC.KeepAlive(tensor);
-        return failed ? 0 : address - (nint)(offset * tensor.ElementSize);
+        return failed ? 0 : address - (nint)(offset * size);
     }
 
     /// <summary>Gives a tensor the values of another, both in one piece and of one type; nobody counts it as a change.</summary>

@@ -93,7 +93,7 @@ internal sealed class ArtifactFile : IDisposable
         catch (Exception problem)
         {
             handle?.Dispose();
-            throw problem is IOException or UnauthorizedAccessException or NotSupportedException ? CompiledArtifactException.In(path, $"it cannot be read: {problem.Message}", problem) : problem;
+            throw problem is CompiledArtifactException or OutOfMemoryException ? problem : CompiledArtifactException.In(path, $"it cannot be read: {problem.Message}", problem);
         }
     }
 

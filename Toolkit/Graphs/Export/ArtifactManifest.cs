@@ -13,6 +13,8 @@ internal sealed record ArtifactManifest
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         WriteIndented = true,
         MaxDepth = 64,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
     };
 
     public required int Format { get; init; }
@@ -50,7 +52,7 @@ internal sealed record ArtifactManifest
     public sealed record ArgumentPart(string Name, string DType, IReadOnlyList<long> Shape, string Device, int? SameAs = null);
 
     /// <summary>An input of a graph: an argument by its place, or a weight by its name.</summary>
-    public sealed record InputPart(int? Argument, string? Weight);
+    public sealed record InputPart(int? Argument = null, string? Weight = null);
 
     /// <summary>Compiled kernels: entries with their C# and their code, and the hash of all that the code depends on.</summary>
     public sealed record KernelPart(string Key, int Width, string Source, string Code);

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Toolkit.Checkpoints;
 using static TorchSharp.torch;
 
@@ -19,7 +18,7 @@ internal sealed class ArtifactWeights
     public string Add(Tensor tensor, string path, bool isChanged)
     {
         // Handles differ, what they point to is the tensor.
-        var identity = Marshal.ReadIntPtr(tensor.Handle);
+        var identity = Dispatch.TensorMemory.Identity(tensor);
         if (!_names.TryGetValue(identity, out var name))
         {
             path = path is "" or "__metadata__" ? "tensor" : path;

@@ -16,10 +16,10 @@ public sealed class CompiledArtifact : IDisposable
     private readonly ArtifactCall[] _calls;
     private readonly Dictionary<string, Tensor> _weights;
     private readonly KernelAssembly[] _code;
-    private bool _isDisposed;
+    private readonly CallsUnderWay _running;
 
     internal CompiledArtifact(string path, ArtifactManifest manifest, ArtifactCall[] calls, Dictionary<string, Tensor> weights, KernelAssembly[] code, IReadOnlyList<KernelSource> sources) =>
-        (Path, _manifest, _calls, _weights, _code, Sources) = (path, manifest, calls, weights, code, sources);
+        (Path, _manifest, _calls, _weights, _code, Sources, _running) = (path, manifest, calls, weights, code, sources, new(() => Free(calls, weights)));
 
     /// <summary>The file that it was loaded from.</summary>
     public string Path { get; }
@@ -57,7 +57,19 @@ public sealed class CompiledArtifact : IDisposable
     /// <exception cref="CompiledArtifactException">It was not saved for tensors of these types.</exception>
     public object? Run(params ReadOnlySpan<Tensor> arguments)
     {
-        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        ObjectDisposedException.ThrowIf(!_running.TryBegin(), this);
+        try
+        {
+            return Serve(arguments);
+        }
+        finally
+        {
+            _running.End();
+        }
+    }
+
+    private object? Serve(ReadOnlySpan<Tensor> arguments)
+    {
         foreach (var argument in arguments)
         {
             if (argument is null || argument.IsInvalid)
@@ -100,16 +112,14 @@ public sealed class CompiledArtifact : IDisposable
         : throw new CompiledArtifactException($"{Module} returns {result?.GetType().Name ?? "null"}, not {typeof(TResult).Name}");
 
     /// <summary>Frees weights and machine code.</summary>
-    public void Dispose()
+    public void Dispose() => _running.Close();
+
+    private static void Free(ArtifactCall[] calls, Dictionary<string, Tensor> weights)
     {
-        if (!_isDisposed)
+        Array.ForEach(calls, call => call.Dispose());
+        foreach (var weight in weights.Values)
         {
-            _isDisposed = true;
-            Array.ForEach(_calls, call => call.Dispose());
-            foreach (var weight in _weights.Values)
-            {
-                weight.Dispose();
-            }
+            weight.Dispose();
         }
     }
 

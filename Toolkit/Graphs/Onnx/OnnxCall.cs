@@ -75,6 +75,22 @@ internal sealed class OnnxCall(OnnxEmitter emitter, Node node, Func<Value, strin
     /// <summary>A tensor of fixed values.</summary>
     public string Constant(Tensor values) => emitter.Initializer("constant", values);
 
+    /// <summary>A tensor of fixed integers.</summary>
+    public string Constant(IEnumerable<long> values, params long[] sizes)
+    {
+        using var numbers = tensor(values.ToArray(), sizes, ScalarType.Int64);
+        return Constant(numbers);
+    }
+
+    /// <summary>The integers from 0 on, known here.</summary>
+    public static IEnumerable<long> Counting(long count)
+    {
+        for (var i = 0L; i < count; i++)
+        {
+            yield return i;
+        }
+    }
+
     /// <summary>The integers from 0 on.</summary>
     public string Range(long count) => Add("Range", [emitter.Integer(0), emitter.Integer(count), emitter.Integer(1)]);
 

@@ -83,7 +83,11 @@ internal sealed class OnnxEmitter(GraphProto graph)
     public string Integer(long value) => Constant(FormattableString.Invariant($"i64 {value}"), () => tensor(value, ScalarType.Int64));
 
     /// <summary>A constant of one value everywhere.</summary>
-    public string Filled(double value, TensorType type) => Constant($"{type} {value.ToString("R", CultureInfo.InvariantCulture)}", () => full(type.Shape.ToArray(), value, type.DType));
+    public string Filled(double value, TensorType type) => Constant($"{type} {value.ToString("R", CultureInfo.InvariantCulture)}", () =>
+    {
+        using var number = value.ToScalar();
+        return full(type.Shape.ToArray(), number, type.DType);
+    });
 
     /// <summary>Adds a tensor under a name.</summary>
     /// <param name="wanted">The name.</param>

@@ -67,7 +67,7 @@ internal static partial class OnnxRules
     {
         using var scope = NewDisposeScope();
         var (dim, rank) = ((int)c.Dimension("dim"), c.Shape.Count);
-        var places = rank == 0 ? tensor(0L) : arange(c.Shape[dim]).reshape([.. Enumerable.Range(0, rank).Select(d => d == dim ? -1L : 1)]).expand(c.Shape.ToArray());
+        var places = rank == 0 ? tensor(0L) : tensor(OnnxCall.Counting(c.Shape[dim]).ToArray()).reshape([.. Enumerable.Range(0, rank).Select(d => d == dim ? -1L : 1)]).expand(c.Shape.ToArray());
         return c.Constant(places);
     }
 

@@ -31,17 +31,16 @@ internal static partial class OnnxRules
         One("block_diag", Blocks);
         One("trace", c =>
         {
-            using var scope = NewDisposeScope();
             var (rows, columns) = (c.ShapeOf("self")[0], c.ShapeOf("self")[1]);
-            var diagonal = c.Add("Gather", [c.Reshape(c["self"], [rows * columns]), c.Constant(arange(Math.Min(rows, columns)) * (columns + 1))], ("axis", 0));
+            var diagonal = c.Add("Gather", [c.Reshape(c["self"], [rows * columns]), c.Constant(OnnxCall.Counting(Math.Min(rows, columns)).Select(i => i * (columns + 1)), Math.Min(rows, columns))], ("axis", 0));
             return c.Reduce("ReduceSum", c.Cast(diagonal, c.Call.Type("self").DType, c.Type.DType), [0], false);
         });
         One("unfold", c =>
         {
-            using var scope = NewDisposeScope();
             var (dim, size, rank) = ((int)Inference.Dimension(c.Call, c.Call.Integer("dimension"), c.Shape.Count - 1), c.Call.Integer("size"), c.Shape.Count);
-            var places = (arange(c.Shape[dim]) * c.Call.Integer("step")).unsqueeze(1) + arange(size);
-            var windows = c.Add("Gather", [c["self"], c.Constant(places)], ("axis", dim)); // (.., windows, size, ..)
+            var step = c.Call.Integer("step");
+            var places = c.Constant(OnnxCall.Counting(c.Shape[dim]).SelectMany(window => OnnxCall.Counting(size).Select(i => (window * step) + i)), c.Shape[dim], size);
+            var windows = c.Add("Gather", [c["self"], places], ("axis", dim)); // (.., windows, size, ..)
             return c.Transpose(windows, [.. Enumerable.Range(0, rank).Where(d => d != dim + 1).Select(d => (long)d), dim + 1]);
         });
         One("_reshape_alias", c => c.Reshape(c["self"], c.Shape));
@@ -81,13 +80,12 @@ internal static partial class OnnxRules
     /// <summary>With the two dimensions of a diagonal last and in one; where the diagonal lies there.</summary>
     private static string Flat(OnnxCall c, out string places, out long[] order, out Shape shape)
     {
-        using var scope = NewDisposeScope();
         var from = c.ShapeOf("self");
         var (a, b) = ((int)c.Dimension("dim1"), (int)c.Dimension("dim2"));
         var (offset, columns) = (c.Call.Integer("offset"), from[b]);
         var length = Math.Max(0, offset >= 0 ? Math.Min(from[a], columns - offset) : Math.Min(from[a] + offset, columns));
         var turned = Enumerable.Range(0, from.Count).Where(d => d != a && d != b).Append(a).Append(b).Select(d => (long)d).ToArray();
-        places = c.Constant((arange(length) * (columns + 1)) + (offset >= 0 ? offset : -offset * columns));
+        places = c.Constant(OnnxCall.Counting(length).Select(i => (i * (columns + 1)) + (offset >= 0 ? offset : -offset * columns)), length);
         order = turned;
         shape = [.. turned.Select(d => from[(int)d])];
         return c.Reshape(c.Transpose(c["self"], turned), [.. shape.Take(shape.Count - 2), from[a] * columns]);
@@ -114,7 +112,7 @@ internal static partial class OnnxRules
         using var scope = NewDisposeScope();
         var (rank, offset) = (c.Shape.Count, c.Call.Integer("offset"));
         var (a, b) = (Inference.Dimension(c.Call, c.Call.Integer("dim1"), rank), Inference.Dimension(c.Call, c.Call.Integer("dim2"), rank));
-        var isDiagonal = c.Constant((arange(c.Shape[b]) - arange(c.Shape[a]).unsqueeze(1)).eq(offset));
+        var isDiagonal = c.Constant(tensor(OnnxCall.Counting(c.Shape[a]).SelectMany(row => OnnxCall.Counting(c.Shape[b]).Select(column => column - row == offset)).ToArray()).reshape(c.Shape[a], c.Shape[b]));
         var padded = c.Add("Pad", [c["self"], c.Ints([.. Enumerable.Repeat(0L, rank - 2), Math.Max(0, -offset), .. Enumerable.Repeat(0L, rank - 2), Math.Max(0, offset)])]);
         var matrices = c.Where(isDiagonal, c.Add("Unsqueeze", [padded, c.Ints(-1)]), c.Number(0)); // (.., a, b)
         int[] order = [.. Enumerable.Range(0, rank).Select(d => d == a ? rank - 2 : d == b ? rank - 1 : d - (d > a ? 1 : 0) - (d > b ? 1 : 0))];

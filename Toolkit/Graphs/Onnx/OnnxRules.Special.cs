@@ -106,20 +106,20 @@ internal static partial class OnnxRules
     /// <summary>Places in memory, where it is known how the source lies.</summary>
     private static string Strided(OnnxCall c)
     {
-        using var scope = NewDisposeScope();
         if (c.Call.Value("self").Producer is { } made && made.Operator.Kind != OperatorKind.Factory)
         {
             throw c.Unfit("it is written for arguments and weights, of which it is known how they lie in memory: use slices, or views");
         }
 
         var (sizes, strides) = (c.Call.Integers("size")!.Value, c.Call.Integers("stride")!.Value);
-        var places = zeros([.. sizes], ScalarType.Int64) + (c.Call.Has("storage_offset") ? c.Call.Integer("storage_offset") : 0);
+        IEnumerable<long> places = [c.Call.Has("storage_offset") ? c.Call.Integer("storage_offset") : 0];
         for (var d = 0; d < sizes.Length; d++)
         {
-            places += (arange(sizes[d]) * strides[d]).reshape([.. Enumerable.Range(0, sizes.Length).Select(other => other == d ? -1L : 1)]);
+            var (size, stride) = (sizes[d], strides[d]);
+            places = places.SelectMany(place => OnnxCall.Counting(size).Select(i => place + (i * stride)));
         }
 
-        return c.Add("Gather", [c.Reshape(c["self"], [c.ShapeOf("self").Elements]), c.Constant(places)], ("axis", 0));
+        return c.Add("Gather", [c.Reshape(c["self"], [c.ShapeOf("self").Elements]), c.Constant(places, [.. sizes])], ("axis", 0));
     }
 
     /// <summary>One value of the source after another, at the places of the mask.</summary>

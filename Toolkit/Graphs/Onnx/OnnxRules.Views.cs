@@ -100,7 +100,7 @@ internal static partial class OnnxRules
     private static string Strewn(OnnxCall c, long dim, long start, long end, long step)
     {
         using var scope = NewDisposeScope();
-        var places = arange(start, end, step, ScalarType.Int64).reshape([.. Enumerable.Range(0, c.Shape.Count).Select(d => d == dim ? -1L : 1)]);
+        var places = tensor(OnnxCall.Counting(Math.Max(0, (end - start + step - 1) / step)).Select(i => start + (i * step)).ToArray()).reshape([.. Enumerable.Range(0, c.Shape.Count).Select(d => d == dim ? -1L : 1)]);
         var index = c.Add("Expand", [c.Constant(places), c.Ints(c.ShapeOf("src").ToArray())]);
         return c.Add("ScatterElements", [c["self"], index, c.As("src", c.Type.DType)], ("axis", dim));
     }

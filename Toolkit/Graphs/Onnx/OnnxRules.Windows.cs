@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs;
@@ -118,7 +119,8 @@ internal static partial class OnnxRules
             var weights = zeros([from[d], to[d]], ScalarType.Float64);
             foreach (var ((begin, end), i) in Even(from[d], to[d]).Select((window, i) => (window, i)))
             {
-                weights.slice(0, begin, end, 1).slice(1, i, i + 1, 1).fill_(1.0 / (end - begin));
+                using var share = (1.0 / (end - begin)).ToScalar();
+                weights.slice(0, begin, end, 1).slice(1, i, i + 1, 1).fill_(share);
             }
 
             var order = Swapped(rank, d, rank - 1).Select(place => (int)place).ToArray();
@@ -160,7 +162,6 @@ internal static partial class OnnxRules
     /// <summary>Every window as a column.</summary>
     private static string Columns(OnnxCall c)
     {
-        using var scope = NewDisposeScope();
         long[] Numbers(string parameter) => Inference.Expand(c.Call.Integers(parameter)!.Value, 2);
         var (kernel, dilation, padding, stride, from) = (Numbers("kernel_size"), Numbers("dilation"), Numbers("padding"), Numbers("stride"), c.ShapeOf("self"));
         var batched = from.Count == 4;
@@ -169,8 +170,9 @@ internal static partial class OnnxRules
         for (var i = 0; i < 2; i++)
         {
             var count = ((from[from.Count - 2 + i] + (2 * padding[i]) - (dilation[i] * (kernel[i] - 1)) - 1) / stride[i]) + 1;
-            var places = (arange(kernel[i]) * dilation[i]).unsqueeze(1) + (arange(count) * stride[i]);
-            x = c.Add("Gather", [x, c.Constant(places)], ("axis", 2 + (2 * i)));
+            var (step, gap) = (stride[i], dilation[i]);
+            var places = c.Constant(OnnxCall.Counting(kernel[i]).SelectMany(row => OnnxCall.Counting(count).Select(window => (row * gap) + (window * step))), kernel[i], count);
+            x = c.Add("Gather", [x, places], ("axis", 2 + (2 * i)));
         }
 
         return c.Reshape(c.Transpose(x, 0, 1, 2, 4, 3, 5), c.Shape); // (B, C, kernel, kernel, rows, columns)

@@ -45,8 +45,8 @@ internal static class FactoryOperators
 
     private static void Ranges()
     {
-        Add($"arange(Scalar end, *, {Options}) -> Tensor", call => Range(call), (e, shape, type, device) => arange(e.Scalar("end"), type, device));
-        Add($"arange.start(Scalar start, Scalar end, *, {Options}) -> Tensor", call => Range(call), (e, shape, type, device) => arange(e.Scalar("start"), e.Scalar("end"), type, device));
+        Add($"arange(Scalar end, *, {Options}) -> Tensor", call => Range(call), (e, shape, type, device) => arange(Ops.Scalars.Zero, e.Scalar("end"), Ops.Scalars.One, type, device));
+        Add($"arange.start(Scalar start, Scalar end, *, {Options}) -> Tensor", call => Range(call), (e, shape, type, device) => arange(e.Scalar("start"), e.Scalar("end"), Ops.Scalars.One, type, device));
         Add(
             $"arange.start_step(Scalar start, Scalar end, Scalar step=1, *, {Options}) -> Tensor",
             call => Range(call),

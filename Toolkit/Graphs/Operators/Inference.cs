@@ -83,6 +83,15 @@ internal static class Inference
         }
     }
 
+    /// <summary>Tensors of parameters that an operator may have and a call may give are of one shape: kernels read as many values of them.</summary>
+    public static void RequireShape(OperatorCall call, Shape shape, params ReadOnlySpan<string> parameters)
+    {
+        foreach (var parameter in parameters)
+        {
+            Require(!call.Operator.Parameters.Any(own => own.Name == parameter) || !call.Has(parameter) || call.Type(parameter).Shape == shape, call, $"\"{parameter}\" of the shape {shape} is wanted");
+        }
+    }
+
     /// <summary>Two integers from one or two.</summary>
     public static long[] Expand(ImmutableArray<long> numbers, int count) => numbers.Length == count ? [.. numbers] : [.. Enumerable.Repeat(numbers[0], count)];
 

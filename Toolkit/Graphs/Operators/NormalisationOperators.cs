@@ -55,7 +55,7 @@ internal static class NormalisationOperators
         Definition.One(
             $"aten::batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, {BatchStatistics}, bool cudnn_enabled) -> Tensor",
             OperatorKind.Other,
-            call => Checked(call).Type("input"),
+            call => RequireChannels(Checked(call)),
             e => BatchNorm(e)[0]);
         Definition.Many(
             $"aten::native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, {BatchStatistics}) -> (Tensor, Tensor, Tensor)",
@@ -81,7 +81,7 @@ internal static class NormalisationOperators
         Definition.Many(
             "aten::native_batch_norm_backward(Tensor grad_out, Tensor input, Tensor? weight, Tensor? running_mean, Tensor? running_var, Tensor? save_mean, Tensor? save_invstd, bool train, float eps, bool[3] output_mask) -> (Tensor, Tensor, Tensor)",
             OperatorKind.Other,
-            call => Masked(call, call.Type("input"), ChannelType(call), ChannelType(call)),
+            call => Masked(call, RequireChannels(call), ChannelType(call), ChannelType(call)),
             BatchBackward);
     }
 
@@ -90,24 +90,24 @@ internal static class NormalisationOperators
         Definition.One(
             "aten::group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enabled=True) -> Tensor",
             OperatorKind.Reduction,
-            call => call.Type("input"),
+            RequireChannels,
             e => nn.functional.group_norm(e["input"], e.Integer("num_groups"), e.Optional("weight")!, e.Optional("bias")!, e.Call.Number("eps")));
         Definition.Many(
             "aten::native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) -> (Tensor, Tensor, Tensor)",
             OperatorKind.Reduction,
-            call => [call.Type("input"), GroupStatistics(call), GroupStatistics(call)],
+            call => [RequireChannels(call), GroupStatistics(call), GroupStatistics(call)],
             e =>
             {
                 var y = nn.functional.group_norm(e["input"], e.Integer("group"), e.Optional("weight")!, e.Optional("bias")!, e.Call.Number("eps"));
                 var x = e["input"].reshape(e.Integer("N"), e.Integer("group"), -1);
                 var wide = x.to(Wide(x.dtype));
-                var inverse = wide.var([2], false).add(e.Number(e.Call.Number("eps"))).rsqrt();
+                var inverse = wide.var([2], false).add(e.Number(e.Call.Number("eps")), Ops.Scalars.One).rsqrt();
                 return [y, wide.mean([2]).to(e.Output(1).DType), inverse.to(e.Output(1).DType)];
             });
         Definition.Many(
             "aten::native_group_norm_backward(Tensor grad_out, Tensor input, Tensor mean, Tensor rstd, Tensor? weight, SymInt N, SymInt C, SymInt HxW, int group, bool[3] output_mask) -> (Tensor, Tensor, Tensor)",
             OperatorKind.Reduction,
-            call => Masked(call, call.Type("input"), ChannelType(call), ChannelType(call)),
+            call => Masked(call, RequireChannels(call), ChannelType(call), ChannelType(call)),
             GroupBackward);
     }
 
@@ -121,7 +121,7 @@ internal static class NormalisationOperators
     private static (Tensor Mean, Tensor Inverse) Statistics(Evaluation e, long[] dimensions)
     {
         var x = e["input"].to(Wide(e["input"].dtype));
-        return (x.mean(dimensions, true), x.var(dimensions, false, true).add(e.Number(e.Call.Number("eps"))).rsqrt());
+        return (x.mean(dimensions, true), x.var(dimensions, false, true).add(e.Number(e.Call.Number("eps")), Ops.Scalars.One).rsqrt());
     }
 
     private static Tensor LayerNorm(Evaluation e) =>
@@ -133,7 +133,7 @@ internal static class NormalisationOperators
 
         // No ε means the smallest step of the type, as in torch.nn.functional.rms_norm.
         var epsilon = e.Call.Has("eps") ? e.Call.Number("eps") : finfo(x.dtype).eps;
-        var inverse = x.pow(Ops.Scalars.Two).mean(Trailing(e.Call), true).add(e.Number(epsilon)).rsqrt();
+        var inverse = x.pow(Ops.Scalars.Two).mean(Trailing(e.Call), true).add(e.Number(epsilon), Ops.Scalars.One).rsqrt();
         var y = x.mul(inverse);
         return [(e.Optional("weight") is { } weight ? y.mul(weight) : y).to(e.Output().DType), inverse];
     }
@@ -156,7 +156,7 @@ internal static class NormalisationOperators
         [
             nn.functional.batch_norm(x, mean!, variance!, weight!, bias!, true, e.Call.Number("momentum"), e.Call.Number("eps")),
             wide.mean(dims).to(type),
-            wide.var(dims, false).add(e.Number(e.Call.Number("eps"))).rsqrt().to(type),
+            wide.var(dims, false).add(e.Number(e.Call.Number("eps")), Ops.Scalars.One).rsqrt().to(type),
         ];
     }
 
@@ -188,7 +188,7 @@ internal static class NormalisationOperators
         var rows = x.reshape(rstd.numel(), -1);
         var variance = rows.var([1], false);
         var difference = rstd.reshape(-1).pow(e.Number(-2)).sub(variance);
-        var epsilon = difference[variance.argmin()].ToDouble();
+        var epsilon = difference[variance.argmin()].item<double>();
 
         // Below what the statistics' own type can tell, it makes no difference.
         return Math.Max(epsilon, 0);
@@ -227,6 +227,16 @@ internal static class NormalisationOperators
     private static TensorType ChannelType(OperatorCall call) =>
         new(Optional(call, "weight")?.DType ?? call.Type("input").DType, [call.Type("input").Shape[1]], call.Type("input").Device);
 
+    /// <summary>The type of an input with channels, for each of which there is one value in whatever else is given.</summary>
+    private static TensorType RequireChannels(OperatorCall call)
+    {
+        var type = call.Type("input");
+        Inference.Require(type.Shape.Count >= 2, call, "a batch with channels is wanted");
+        Inference.RequireShape(call, [type.Shape[1]], "weight", "bias", "running_mean", "running_var");
+        Inference.RequireShape(call, type.Shape, "grad_out");
+        return type;
+    }
+
     private static TensorType Normalised(OperatorCall call)
     {
         var (type, sizes) = (call.Type("input"), call.Integers("normalized_shape")!.Value);
@@ -234,6 +244,7 @@ internal static class NormalisationOperators
             sizes.Length > 0 && sizes.Length <= type.Shape.Count && type.Shape.Skip(type.Shape.Count - sizes.Length).SequenceEqual(sizes),
             call,
             $"[{string.Join(", ", sizes)}] are not the last extents");
+        Inference.RequireShape(call, [.. sizes], "weight", "bias");
         return type;
     }
 
@@ -253,7 +264,7 @@ internal static class NormalisationOperators
     private static TensorType[] BatchTypes(OperatorCall call)
     {
         var type = call.Type("input");
-        Inference.Require(type.Shape.Count >= 2, call, "a batch with channels is wanted");
+        RequireChannels(call);
         Inference.Require(call.Flag("training") || (call.Has("running_mean") && call.Has("running_var")), call, "without running statistics there is only training");
         var statistics = call.Flag("training")
             ? ChannelType(call)

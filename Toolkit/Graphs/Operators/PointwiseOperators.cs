@@ -32,7 +32,7 @@ internal static class PointwiseOperators
         foreach (var (name, function) in new (string, Func<Tensor, Tensor>)[]
         {
             ("neg", x => x.neg()), ("sign", x => x.sign()), ("floor", x => x.floor()), ("ceil", x => x.ceil()), ("round", x => x.round()),
-            ("trunc", x => x.trunc()), ("relu", x => x.relu()), ("silu", x => nn.functional.silu(x)), ("mish", x => nn.functional.mish(x)),
+            ("trunc", x => x.trunc()), ("relu", x => x.relu()), ("silu", x => nn.functional.silu(x)), ("mish", KeptScalars.Mish),
             ("hardswish", x => nn.functional.hardswish(x)), ("hardsigmoid", x => nn.functional.hardsigmoid(x)), ("bitwise_not", x => x.bitwise_not()),
         })
         {
@@ -61,7 +61,7 @@ internal static class PointwiseOperators
         One(
             "softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor",
             Self,
-            e => nn.functional.softplus(e["self"], e.Call.Number("beta"), e.Call.Number("threshold")));
+            e => KeptScalars.Softplus(e["self"], e.Scalar("beta"), e.Scalar("threshold")));
         Both(
             "abs(Tensor self) -> Tensor",
             call => call.Type("self").DType switch { ScalarType.ComplexFloat32 => ScalarType.Float32, ScalarType.ComplexFloat64 => ScalarType.Float64, var type => type },
@@ -82,7 +82,7 @@ internal static class PointwiseOperators
     private static void Binary()
     {
         Arithmetic(
-            "add", "Scalar alpha=1", (e, x, y) => x.add(y, e.Scalar("alpha")), (e, x) => e.IsOne("alpha") ? x.add(e.Scalar("other")) : x.add(e.Product("other", "alpha")));
+            "add", "Scalar alpha=1", (e, x, y) => x.add(y, e.Scalar("alpha")), (e, x) => e.IsOne("alpha") ? x.add(e.Scalar("other"), Ops.Scalars.One) : x.add(e.Product("other", "alpha"), Ops.Scalars.One));
         Arithmetic(
             "sub", "Scalar alpha=1", (e, x, y) => e.IsOne("alpha") ? x.sub(y) : x.add(y, e.Negative("alpha")), (e, x) => e.IsOne("alpha") ? x.sub(e.Scalar("other")) : x.sub(e.Product("other", "alpha")));
         Arithmetic("mul", null, (e, x, y) => x.mul(y), (e, x) => x.mul(e.Scalar("other")));
@@ -106,7 +106,7 @@ internal static class PointwiseOperators
         One(
             "rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
             Both,
-            e => (e.IsOne("alpha") ? e["self"] : e["self"].mul(e.Scalar("alpha"))).neg().add(e.Scalar("other")));
+            e => (e.IsOne("alpha") ? e["self"] : e["self"].mul(e.Scalar("alpha"))).neg().add(e.Scalar("other"), Ops.Scalars.One));
         Both("pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", call => TypePromotion.Of(call, "self", "exponent"), e => e["self"].pow(e.Scalar("exponent")), "pow_.Scalar");
         Both("pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", call => TypePromotion.Of(call, "self", "exponent"), e => e["self"].pow(e["exponent"]), "pow_.Tensor");
         One(

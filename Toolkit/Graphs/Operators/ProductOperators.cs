@@ -107,7 +107,9 @@ internal static class ProductOperators
     {
         var (x, w) = (call.Type("input").Shape, call.Type("weight").Shape);
         Inference.Require(x.Count > 0 && w.Count is 1 or 2 && x[^1] == w[^1], call, "input and weight do not fit");
-        return w.Count == 1 ? [.. x.Take(x.Count - 1)] : [.. x.Take(x.Count - 1), w[0]];
+        Shape result = w.Count == 1 ? [.. x.Take(x.Count - 1)] : [.. x.Take(x.Count - 1), w[0]];
+        Inference.Require(!call.Has("bias") || Shape.Broadcast(call.Type("bias").Shape, result) == result, call, $"the bias does not fit to {result}");
+        return result;
     }
 
     private static Shape Einsum(OperatorCall call)

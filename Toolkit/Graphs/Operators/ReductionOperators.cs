@@ -51,7 +51,7 @@ internal static class ReductionOperators
         Reduce(
             "linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
             call => call.DataType("dtype") ?? FloatingType(call),
-            (e, x, dim) => linalg.vector_norm(x.to(e.Output().DType), e.Call.Number("ord"), dim, e.Flag("keepdim")));
+            (e, x, dim) => KeptScalars.VectorNorm(x.to(e.Output().DType), e.Number(e.Call.Number("ord")), dim, e.Flag("keepdim")));
         Definition.One(
             "aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor",
             OperatorKind.Reduction,
@@ -118,9 +118,17 @@ internal static class ReductionOperators
             Definition.One(
                 $"aten::{name}(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
                 OperatorKind.Other,
-                call => call.Type("self") with { DType = SumType(call) },
+                call => Along(call) with { DType = SumType(call) },
                 e => function(e["self"], e.Integer("dim"), e.Call.DataType("dtype")));
         }
+    }
+
+    /// <summary>The type of a tensor that has the dimension that is named.</summary>
+    private static TensorType Along(OperatorCall call)
+    {
+        var type = call.Type("self");
+        _ = Inference.Dimension(call, "dim", type.Shape.Count);
+        return type;
     }
 
     private static void Softmax()
@@ -133,12 +141,12 @@ internal static class ReductionOperators
             Definition.One(
                 $"aten::_{name}(Tensor self, int dim, bool half_to_float) -> Tensor",
                 OperatorKind.Reduction,
-                call => call.Type("self") with { DType = call.Flag("half_to_float") ? ScalarType.Float32 : call.Type("self").DType },
+                call => Along(call) with { DType = call.Flag("half_to_float") ? ScalarType.Float32 : call.Type("self").DType },
                 e => function(e["self"], e.Integer("dim"), e.Flag("half_to_float") ? ScalarType.Float32 : null));
             Definition.One(
                 $"aten::{name}.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor",
                 OperatorKind.Reduction,
-                call => call.Type("self") with { DType = call.DataType("dtype") ?? call.Type("self").DType },
+                call => Along(call) with { DType = call.DataType("dtype") ?? call.Type("self").DType },
                 e => function(e["self"], e.Integer("dim"), e.Call.DataType("dtype")));
         }
 

@@ -138,13 +138,13 @@ public sealed class ConstantFolding(IReadOnlyDictionary<string, Tensor>? constan
         using var scope = NewDisposeScope();
         var flat = tensor.reshape(-1);
         var first = flat[0];
-        if (!flat.eq(first).all().ToBoolean())
+        if (!flat.eq(first).all().item<bool>())
         {
             return null;
         }
 
         // Zeros of both signs compare equal.
-        var number = first.to(ScalarType.Float64).ToDouble();
-        return number == 0 && TypePromotion.IsFloating(tensor.dtype) ? null : TypePromotion.IsFloating(tensor.dtype) ? number : first.to(ScalarType.Int64).ToInt64();
+        var number = first.to(ScalarType.Float64).item<double>();
+        return number == 0 && TypePromotion.IsFloating(tensor.dtype) ? null : TypePromotion.IsFloating(tensor.dtype) ? number : first.to(ScalarType.Int64).item<long>();
     }
 }

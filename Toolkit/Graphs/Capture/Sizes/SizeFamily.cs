@@ -1,4 +1,5 @@
 using Toolkit.Graphs.Cpu;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Capture;
@@ -223,7 +224,9 @@ internal sealed class SizeFamily
         foreach (var (place, size) in places.SelectMany((own, i) => own.Select(place => (place, sizes[i]))))
         {
             var tensor = ((Tensor)resized[place.Argument]!).detach();
-            var numbers = arange(size, ScalarType.Int64, tensor.device).remainder_(tensor.size(place.Dimension));
+            using var end = size.ToScalar();
+            using var known = tensor.size(place.Dimension).ToScalar();
+            var numbers = arange(Ops.Scalars.Zero, end, Ops.Scalars.One, ScalarType.Int64, tensor.device).remainder_(known);
             resized[place.Argument] = tensor.index_select(place.Dimension < 0 ? place.Dimension + tensor.dim() : place.Dimension, numbers);
         }
 

@@ -12,13 +12,18 @@ internal sealed record ScalarGuard(AccessPath Path, object Expected) : Guard(Pat
     public override bool Holds(object? value) => value is Scalar scalar && Expected.Equals(NumberOf(scalar));
 
     /// <summary>The number.</summary>
-    public static object NumberOf(Scalar scalar) => scalar.Type switch
+    public static object NumberOf(Scalar scalar)
     {
-        torch.ScalarType.Bool => scalar.ToBoolean(),
-        torch.ScalarType.Float64 or torch.ScalarType.Float32 or torch.ScalarType.Float16 or torch.ScalarType.BFloat16 => scalar.ToDouble(),
-        torch.ScalarType.ComplexFloat32 or torch.ScalarType.ComplexFloat64 => scalar.ToComplexFloat64(),
-        _ => scalar.ToInt64(),
-    };
+        object number = scalar.Type switch
+        {
+            torch.ScalarType.Bool => scalar.ToBoolean(),
+            torch.ScalarType.Float64 or torch.ScalarType.Float32 or torch.ScalarType.Float16 or torch.ScalarType.BFloat16 => scalar.ToDouble(),
+            torch.ScalarType.ComplexFloat32 or torch.ScalarType.ComplexFloat64 => scalar.ToComplexFloat64(),
+            _ => scalar.ToInt64(),
+        };
+        GC.KeepAlive(scalar);
+        return number;
+    }
 
     public override string ToString() => $"{Path} is {Expected}";
 }

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Toolkit.Graphs.Capture;
 
 /// <summary>What is known of a call that is split into graphs, from its beginning to its end.</summary>
-internal sealed class SplitState(object?[] arguments, IReadOnlySet<FieldInfo> changing)
+internal sealed class SplitState(object?[] arguments, Splitter splitter)
 {
     private int _locks;
 
@@ -13,7 +13,7 @@ internal sealed class SplitState(object?[] arguments, IReadOnlySet<FieldInfo> ch
     public object?[] Arguments => arguments;
 
     /// <summary>Fields that the module gives another number in each call.</summary>
-    public IReadOnlySet<FieldInfo> Changing => changing;
+    public IReadOnlySet<FieldInfo> Changing => splitter.ChangingFields;
 
     /// <summary>Objects that were made in the call: nobody outside knows them, so others may stand for them.</summary>
     public HashSet<object> Created { get; } = new(ReferenceEqualityComparer.Instance);

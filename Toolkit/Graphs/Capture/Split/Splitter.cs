@@ -15,12 +15,13 @@ internal sealed class Splitter(nn.Module module, MethodInfo method, CompileOptio
     private readonly ConcurrentDictionary<PointKey, ResumePoint> _points = [];
     private readonly ConcurrentBag<Walker> _walkers = [];
     private readonly HashSet<(MethodCode Code, SlotKind Kind, int Index)> _changing = [];
+    private volatile HashSet<FieldInfo> _changingFields = []; // calls on other threads look at it
     private readonly List<GraphBreak> _breaks = [];
     private readonly List<string> _opaque = [];
     private readonly List<string> _recompiles = [];
 
     /// <summary>Fields that the module gives another number in each call.</summary>
-    public HashSet<FieldInfo> ChangingFields { get; } = [];
+    public IReadOnlySet<FieldInfo> ChangingFields => _changingFields;
 
     /// <summary>Where calls go on.</summary>
     public IEnumerable<ResumePoint> Points => _points.Values;
@@ -75,6 +76,9 @@ internal sealed class Splitter(nn.Module module, MethodInfo method, CompileOptio
     private static string At(InterpreterException limit) => limit.Position is var (at, offset)
         ? SourceMap.Find(at, offset) is var (file, line) ? $" ({file}:{line})" : $" (in {at.DeclaringType?.Name}.{at.Name})"
         : "";
+
+    /// <summary>Takes note of fields that the module gives another number in each call.</summary>
+    public void Learn(IEnumerable<FieldInfo> fields) => _changingFields = [.. _changingFields, .. fields];
 
     /// <summary>Notes a break.</summary>
     public void Note(GraphBreak? graphBreak)
@@ -147,7 +151,7 @@ internal sealed class Splitter(nn.Module module, MethodInfo method, CompileOptio
         result = null;
         if (point.Graphs.Select(graph => graph.OwnChanges(live)).FirstOrDefault(fields => fields is not null) is { } fields)
         {
-            ChangingFields.UnionWith(fields);
+            Learn(fields);
             point.Clear();
         }
 

@@ -23,7 +23,7 @@ internal static unsafe class ResultAllocator
     private static nint* _defaultTable;
     private static nint* _allocator; // ours: libtorch's, but while a tensor is made, with another function that allocates
     private static nint* _table;
-    private static readonly Scalar _two = 2f;
+    private static readonly Scalar _two = 2f.ToScalar();
     private static DataPointer _pattern; // what libtorch's own allocator returns
     private static delegate* unmanaged<nint, long*, long, long*, long, nint*, ulong, sbyte, nint> _make; // at::detail::empty_strided_generic
 

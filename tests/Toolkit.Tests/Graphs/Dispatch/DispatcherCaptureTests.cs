@@ -34,6 +34,17 @@ public sealed class DispatcherCaptureTests
     }
 
     [Fact]
+    public void OneDnn_ComesBack_WhenTheLastThatDoesWithoutHasEnded()
+    {
+        var before = IsOneDnnOn();
+        var first = DispatcherCapture.Required.WithoutOneDnn();
+        var second = DispatcherCapture.Required.WithoutOneDnn();
+        first.Dispose();
+        second.Dispose();
+        Assert.Equal(before, IsOneDnnOn());
+    }
+
+    [Fact]
     public void Records_forward_and_backward_of_an_mlp()
     {
         using var scope = NewDisposeScope();
@@ -58,4 +69,6 @@ public sealed class DispatcherCaptureTests
         var expected = Program([other, seed]);
         Assert.All(replayed.Zip(expected), pair => Assert.True(pair.First.equal(pair.Second).all().ToBoolean()));
     }
+
+    private static unsafe byte IsOneDnnOn() => DispatcherCapture.Required.Symbols.IsOneDnnOn(DispatcherCapture.Required.Symbols.Context);
 }

@@ -49,6 +49,8 @@ public sealed class DamagedArtifactTests : ArtifactTests
     [InlineData("\"weight\": \"0.weight\"", "\"weight\": \"0.other\"", "is neither an argument nor a weight")]
     [InlineData("\"kind\": \"tensor\"", "\"kind\": \"process\"", "it cannot be used: there is no process of")]
     [InlineData("\"format\": 1", "\"format\": {}", "its description cannot be read")]
+    [InlineData("\"name\": \"weights.safetensors\"", "\"nbme\": \"weights.safetensors\"", "its description cannot be read")]
+    [InlineData("\"entries\": [", "\"entries\": [null, ", "it cannot be read")]
     [InlineData("\"dType\": \"f32\"", "\"dType\": \"f99\"", "f99 is no type of values")]
     public void FilesThatSomebodyWrote_AreRefusedToo(string old, string replacement, string message)
     {

@@ -52,6 +52,28 @@ public sealed class GraphTextTests
         Assert.Equal((x * w) - 0.5f, results[0]);
     }
 
+    /// <summary>A kernel reads as many values as an operator says there are.</summary>
+    [Theory]
+    [InlineData("%1: f32[0]", "%2: f32[3, 8] = aten::linear(%0, %9, %1)", "the bias does not fit")]
+    [InlineData("%1: f32[4]", "%2: f32[3, 8] = aten::layer_norm(%0, [8], %1, none, 1E-05, true)", "\"weight\" of the shape")]
+    [InlineData("%1: f32[4]", "%2: f32[3, 8] = aten::group_norm(%0, 2, none, %1, 1E-05, true)", "\"bias\" of the shape")]
+    [InlineData("%1: f32[0]", "%2: f32[3, 8] = aten::batch_norm(%0, none, none, %1, %1, false, 0.1, 1E-05, true)", "\"running_mean\" of the shape")]
+    [InlineData("%1: f32[1]", "%2: f32[3, 8] = aten::softmax.int(%0, 7, none)", "no dimension 7")]
+    public void WhatDoesNotFitTogether_IsRefused(string weight, string node, string message)
+    {
+        var text = $$"""
+            graph {
+              input %0: f32[3, 8] argument "x"
+              input {{weight}} parameter "w"
+              input %9: f32[8, 8] parameter "m"
+              {{node}}
+              return %2
+            }
+
+            """;
+        Assert.Contains(message, Assert.ThrowsAny<Exception>(() => Graph.Parse(text)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void EveryKindOfArgument_ComesBack()
     {
