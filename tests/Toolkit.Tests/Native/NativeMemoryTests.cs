@@ -3,6 +3,9 @@ using TorchSharp;
 
 namespace Toolkit.Tests.Native;
 
+/// <summary>The whole process is counted: nothing else may run beside it.</summary>
+[CollectionDefinition(nameof(NativeMemoryTests), DisableParallelization = true)]
+[Collection(nameof(NativeMemoryTests))]
 public sealed class NativeMemoryTests
 {
     [Theory]
@@ -14,7 +17,7 @@ public sealed class NativeMemoryTests
         var count = bytes > 1 << 20 ? 1 : 1000;
         var total = (long)bytes * count;
 
-        // The whole process is counted, so what a neighbour frees or takes meanwhile counts too: one quiet moment is enough.
+        // What .NET frees or takes meanwhile counts too: one quiet moment is enough.
         var seen = new List<(long Held, long After)>();
         for (var i = 0; i < 10 && !seen.Exists(IsRight); i++)
         {

@@ -61,7 +61,7 @@ public sealed class TorchFileFuzzTests : FileFuzzTests
         var watch = System.Diagnostics.Stopwatch.StartNew();
         var problem = Record.Exception(() => Checkpoint.Open(path).Dispose()); // a dictionary of nothing is a checkpoint of no tensors
         Assert.True(problem is null or CheckpointException, problem?.ToString());
-        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(5), $"{watch.Elapsed}");
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), $"{watch.Elapsed}");
     }
 
     private static byte[] Mutated(byte[] original, int pickle, Random random)

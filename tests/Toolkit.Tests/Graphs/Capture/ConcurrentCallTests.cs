@@ -158,13 +158,13 @@ public sealed class ConcurrentCallTests
 
     private sealed class Chained : nn.Module<Tensor, Tensor>
     {
-        private readonly TorchSharp.Modules.Linear first = nn.Linear(16, 32);
-        private readonly TorchSharp.Modules.LayerNorm norm = nn.LayerNorm(32);
-        private readonly TorchSharp.Modules.Linear second = nn.Linear(32, 16);
+        private readonly TorchSharp.Modules.Linear _first = nn.Linear(16, 32);
+        private readonly TorchSharp.Modules.LayerNorm _norm = nn.LayerNorm(32);
+        private readonly TorchSharp.Modules.Linear _second = nn.Linear(32, 16);
 
         public Chained()
             : base(nameof(Chained)) => RegisterComponents();
 
-        public override Tensor forward(Tensor x) => second.call(nn.functional.gelu(norm.call(first.call(x)))).mul(x).sigmoid();
+        public override Tensor forward(Tensor x) => _second.call(nn.functional.gelu(_norm.call(_first.call(x)))).mul(x).sigmoid();
     }
 }

@@ -57,6 +57,33 @@ public sealed class LeakTests
         }
     }
 
+    /// <summary>Scalars and tensors that nobody holds while libtorch reads them show themselves beside a busy collector.</summary>
+    [Theory]
+    [InlineData(CompileMode.Simplified)]
+    [InlineData(CompileMode.Kernels)]
+    public void CallsBesideABusyCollector_GiveWhatTheyGave(CompileMode mode)
+    {
+        using var still = no_grad();
+        using var outer = NewDisposeScope();
+        using var module = new Written(x =>
+        {
+            var y = nn.functional.mish(nn.functional.softplus(x)).add(arange(8, ScalarType.Float32));
+            return nn.functional.layer_norm(y, [8]).add(linalg.vector_norm(y, 3, [1], true)).add(2).pow(2);
+        });
+        using var compiled = module.Compile(new CompileOptions { FullGraph = true, Mode = mode, Cpu = new CpuOptions { IsOptimized = false } });
+        var x = randn(4, 8);
+        compiled.call(x);
+        var expected = compiled.call(x);
+        using (new BusyCollector())
+        {
+            for (var i = 0; i < 1500; i++)
+            {
+                using var result = compiled.call(x);
+                Assert.True(result.allclose(expected, 0, 0));
+            }
+        }
+    }
+
     [Fact]
     public void KernelsOfDroppedModulesAreUnloaded()
     {

@@ -35,10 +35,12 @@ public sealed class KernelFormsTests
         CpuExecutable.Learn(Graph(body, 24, 40), options);
         CpuExecutable.Learn(Graph(body, 31, 77), options);
         var (compiled, first) = (0, true);
+        var kept = new List<CpuExecutable>(); // kernels that nobody holds any more are collected
         foreach (var (rows, columns) in _sizes)
         {
             var graph = Graph(body, rows, columns);
             using var executable = CpuExecutable.Compile([graph], options)[0];
+            kept.Add(executable);
             var x = randn(rows, columns);
             var (expected, actual) = (GraphInterpreter.Run(graph, [x])[0], executable.Run([x])[0]);
             Assert.True(expected.allclose(actual, 1e-4, 1e-5), $"{rows} × {columns} differs");
@@ -46,6 +48,8 @@ public sealed class KernelFormsTests
             Assert.True(first || compiled <= 1, $"{rows} × {columns} was compiled");
             first = false;
         }
+
+        GC.KeepAlive(kept);
     }
 
     [Fact]
