@@ -1,6 +1,5 @@
 using Toolkit.Graphs;
 using TorchSharp;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Toolkit.Tests.Graphs.Capture;
