@@ -93,7 +93,7 @@ internal sealed class ArtifactFile : IDisposable
         catch (Exception problem)
         {
             handle?.Dispose();
-            throw problem is IOException or UnauthorizedAccessException or NotSupportedException ? CompiledArtifactException.In(path, $"it cannot be read: {problem.Message}", problem) : problem;
+            throw problem is IOException or UnauthorizedAccessException or NotSupportedException ? CompiledArtifactException.In(path, $"it cannot be read: {FileProblem.Of(path, problem)}", problem) : problem;
         }
     }
 
