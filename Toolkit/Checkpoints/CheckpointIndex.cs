@@ -36,7 +36,7 @@ internal static class CheckpointIndex
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw CheckpointException.In(path, $"it cannot be read: {error.Message}", error);
+            throw CheckpointException.In(path, $"it cannot be read: {FileProblem.Of(path, error)}", error);
         }
     }
 

@@ -38,7 +38,9 @@ internal sealed class PendingFile : IDisposable
 
     /// <summary>The system speaks of the temporary name, which nobody knows.</summary>
     private string Reason(Exception error) => Path.GetDirectoryName(Path.GetFullPath(_destination)) is { } folder && !Directory.Exists(folder)
-        ? $"there is no folder {folder}" : error.Message.Replace(_temporary, _destination, StringComparison.Ordinal);
+        ? $"there is no folder {folder}"
+        : error is FileNotFoundException ? "no file can be made in that folder"
+        : FileProblem.Of(_destination, error).Replace(_temporary, _destination, StringComparison.Ordinal);
 
     public void Commit()
     {
@@ -48,7 +50,7 @@ internal sealed class PendingFile : IDisposable
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw CheckpointException.In(_destination, $"it cannot be put in place: {error.Message}", error);
+            throw CheckpointException.In(_destination, $"it cannot be put in place: {FileProblem.Of(_destination, error)}", error);
         }
     }
 

@@ -116,8 +116,16 @@ internal static class GraphView
     }
 
     /// <summary>What a graph was made into.</summary>
-    public static MimeBundle Of(CompiledGraph compiled) =>
-        compiled.Executable is Graphs.Cpu.CpuExecutable cpu ? CodeView.Of(cpu) : MimeBundle.Text($"runs operation by operation: {compiled.WhyInterpreted}");
+    public static MimeBundle Of(CompiledGraph compiled)
+    {
+        if (compiled.Executable is Graphs.Cpu.CpuExecutable cpu)
+        {
+            return CodeView.Of(cpu);
+        }
+
+        var why = $"runs operation by operation: {compiled.WhyInterpreted}";
+        return MimeBundle.Of(Fragment.Box(Fragment.Note(why)), why);
+    }
 
     /// <summary>As in <c>addmm</c> or <c>fused: mul, tanh</c>.</summary>
     public static string Operation(Node node) => node.Body is { } body

@@ -17,6 +17,7 @@ public static class Compilation
     /// <param name="example">An input to capture the first graph with: the module is called with it once, with all that the call does (and again where that call filled tables, which changes how later calls run).</param>
     /// <param name="options">How it is compiled.</param>
     /// <exception cref="ArgumentNullException">There is no module, or no example (a module is compiled without one, too).</exception>
+    /// <exception cref="GraphBreakException">The call cannot be captured whole, and <see cref="CompileOptions.FullGraph"/> asks for that.</exception>
     public static CompiledModule<T, TResult> Compile<T, TResult>(this nn.Module<T, TResult> module, T example, CompileOptions? options = null)
     {
         Given(module);

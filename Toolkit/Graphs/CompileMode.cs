@@ -1,6 +1,6 @@
 namespace Toolkit.Graphs;
 
-/// <summary>How far a captured graph is taken: to see which step is at fault, or what it brings.</summary>
+/// <summary>How far a captured graph is taken. Less than <see cref="Kernels"/> shows which step is at fault, or what it brings.</summary>
 public enum CompileMode
 {
     /// <summary>Simplified and compiled into kernels.</summary>

@@ -6,7 +6,7 @@ namespace Toolkit.Graphs;
 /// <summary>How a module is compiled.</summary>
 public sealed record CompileOptions
 {
-    /// <summary>Whether a module that cannot be captured whole is an error. Otherwise what can be captured is compiled and the rest runs as it is.</summary>
+    /// <summary>Whether a call that cannot be captured whole is an error: <see cref="GraphBreakException"/>. Otherwise what can be captured is compiled and the rest runs eagerly.</summary>
     public bool FullGraph { get; init; }
 
     /// <summary>How many graphs a module may have (for other shapes, types, modes) before further calls run as they are, which <see cref="CompileReport.LimitedBy"/> then tells; at least 1.</summary>
@@ -26,13 +26,13 @@ public sealed record CompileOptions
     /// <exception cref="ArgumentOutOfRangeException">It is less than 1.</exception>
     public int DynamicSizes { get; init => field = AtLeastOne(value, nameof(DynamicSizes)); } = 32;
 
-    /// <summary>How far graphs are taken.</summary>
+    /// <summary>How far graphs are taken; default: <see cref="CompileMode.Kernels"/>.</summary>
     public CompileMode Mode { get; init; }
 
-    /// <summary>Makes a graph ready to run; default: <see cref="CompiledGraph.Make"/>. Where gradients are recorded it makes two: of the forward pass and of the backward pass.</summary>
+    /// <summary>Makes a graph ready to run, in place of <see cref="CompiledGraph.Make"/>: <see cref="Mode"/> and <see cref="Cpu"/> say nothing then. Where gradients are recorded it makes two: of the forward pass and of the backward pass.</summary>
     public Func<Graph, IExecutable>? Backend { get; init; }
 
-    /// <summary>How graphs are compiled for the CPU.</summary>
+    /// <summary>How graphs are compiled for the CPU: threads, vectors, where kernels are kept; null for the defaults of <see cref="CpuOptions"/>.</summary>
     public CpuOptions? Cpu { get; init; }
 
     private static int AtLeastOne(int value, string name)

@@ -114,6 +114,6 @@ public sealed record CompileReport
     {
         var sizes = Graphs.Select(graph => graph.Nodes.Length).ToArray();
         return sizes.Length == 0 ? "no graph yet"
-            : $"{Quantity.Of(sizes.Length, "graph")} of {(sizes.Distinct().Count() == 1 ? sizes[0] : string.Join(", ", sizes))} {(sizes is [1] ? "node" : "nodes")}{(sizes.Length > 1 && sizes.Distinct().Count() == 1 ? " each" : "")}, {Quantity.Of(Guards, "guard")}";
+            : $"{Quantity.Of(sizes.Length, "graph")} of {(sizes.Distinct().Count() == 1 ? sizes[0] : string.Join(", ", sizes))} {(sizes.All(size => size == 1) ? "node" : "nodes")}{(sizes.Length > 1 && sizes.Distinct().Count() == 1 ? " each" : "")}, {Quantity.Of(Guards, "guard")}";
     }
 }

@@ -47,7 +47,10 @@ public sealed partial class CompiledModule<T, TResult> : nn.Module<T, TResult>, 
     /// Measures the kernels of the graph that serves such a call, each by itself: <see cref="CpuKernelInfo.Time"/> is there afterwards. The graph runs for real: what it changes in
     /// its inputs is changed.
     /// </summary>
+    /// <param name="input">The argument of the call.</param>
+    /// <param name="runs">How many times each kernel is timed; the least time counts.</param>
     /// <exception cref="InvalidOperationException">No graph serves such a call.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">There are no runs.</exception>
     public void Profile(T input, int runs = 5) => _cache.Profile([input], runs);
 
     /// <summary>Compiles what the next such call would compile; the call is not made.</summary>

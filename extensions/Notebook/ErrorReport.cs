@@ -92,7 +92,7 @@ internal sealed partial class ErrorReport(Func<string, string?> sourceOfPath)
         var inCell = places.FirstOrDefault(place => place.Path == path && place.Line > 0);
         var top = Array.FindIndex(places, place => place.Path is not null && place.Line > 0);
         var at = inCell.Line > 0 ? $"{Title(path)}, line {inCell.Line}" : Title(path);
-        lines.Add($"{(prefix.Length > 0 ? prefix : $"{at}: ")}{exception.GetType().FullName}: {exception.Message}");
+        lines.Add($"{(prefix.Length > 0 ? prefix : $"{at}: ")}{exception.GetType().FullName}: {WithoutNativeFrames(exception.Message)}");
         if (inCell.Line > 0 && SourceLine(path, inCell.Line) is { } source)
         {
             lines.Add($"    {source.Trim()}");
@@ -114,6 +114,10 @@ internal sealed partial class ErrorReport(Func<string, string?> sourceOfPath)
 
         return inCell.Line;
     }
+
+    /// <summary>libtorch ends its messages with the addresses of its own functions.</summary>
+    private static string WithoutNativeFrames(string message) =>
+        message.IndexOf("\nException raised from ", StringComparison.Ordinal) is > 0 and var end && message.Contains("\nframe #0: ", StringComparison.Ordinal) ? message[..end] : message;
 
     private static void AddCollapsed(List<string> lines, int count, StackFrame? called)
     {

@@ -67,6 +67,29 @@ public sealed class NotebookRunnerTests
     }
 
     [Fact]
+    public async Task A_wrong_shape_in_a_compiled_module_names_the_line_of_forward()
+    {
+        var (_, result) = await Run.Cells(
+            """
+            using static TorchSharp.torch;
+            class Bad : nn.Module<Tensor, Tensor>
+            {
+                public Bad() : base("Bad") { }
+                public override Tensor forward(Tensor x)
+                {
+                    var h = x * 2;
+                    return h.view(3, 7);
+                }
+            }
+            """,
+            "new Bad().Compile(randn(4, 8))");
+        var error = result.Error!;
+        Assert.Equal("Cell 2, line 1: System.Runtime.InteropServices.ExternalException: shape '[3, 7]' is invalid for input of size 32", error.Traceback[0]);
+        Assert.Contains("  at forward in cell 1, line 8", error.Traceback);
+        Assert.DoesNotContain(error.Traceback, line => line.Contains("frame #"));
+    }
+
+    [Fact]
     public async Task A_compile_error_names_line_and_column_and_keeps_what_ran()
     {
         var (document, result) = await Run.Cells("Console.Write(\"kept\");", "int ok = 1;\nint no = missing + 1;");

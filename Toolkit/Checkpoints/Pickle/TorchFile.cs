@@ -42,7 +42,7 @@ internal sealed class TorchFile : ITensorFile
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
         {
-            throw CheckpointException.In(path, $"it cannot be read: {error.Message}", error);
+            throw CheckpointException.In(path, $"it cannot be read: {FileProblem.Of(path, error)}", error);
         }
     }
 

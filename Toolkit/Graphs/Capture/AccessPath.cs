@@ -2,6 +2,7 @@ using System.Collections;
 using System.Collections.Immutable;
 using System.Linq.Expressions;
 using System.Reflection;
+using Toolkit.Graphs.Il;
 
 namespace Toolkit.Graphs.Capture;
 
@@ -38,11 +39,16 @@ internal sealed class AccessPath
     /// <summary>Whether a field is read on the way: of that object, or a static one.</summary>
     public bool Reads(object? owner, FieldInfo field) => (owner is null || ReferenceEquals(owner, _root)) && _steps.Contains(field);
 
+    private bool IsVariable { get; init; }
+
     /// <summary>Number of the argument that it is; -1 where it is none, or part of one.</summary>
     public int ArgumentNumber => _steps.IsEmpty ? _argument : -1;
 
     /// <summary>An argument of the call.</summary>
     public static AccessPath Argument(int index, Type type) => new(null, index, type, []);
+
+    /// <summary>A variable of the program that is alive where a part of a call begins: the part is given it as an argument.</summary>
+    public static AccessPath Variable(int index) => new(null, index, typeof(object), []) { IsVariable = true };
 
     /// <summary>A field of an object, or of a type.</summary>
     public static AccessPath Field(object? owner, FieldInfo field) => new(owner, -1, field.FieldType, [field]);
@@ -54,16 +60,16 @@ internal sealed class AccessPath
     public static AccessPath Object(object value) => new(value, -1, value.GetType(), []);
 
     /// <summary>A field of what is reached.</summary>
-    public AccessPath Then(FieldInfo field) => new(_root, _argument, field.FieldType, _steps.Add(field));
+    public AccessPath Then(FieldInfo field) => To(field.FieldType, _steps.Add(field));
 
     /// <summary>What a getter of it gives.</summary>
-    public AccessPath Then(MethodInfo getter) => new(_root, _argument, getter.ReturnType, _steps.Add(getter));
+    public AccessPath Then(MethodInfo getter) => To(getter.ReturnType, _steps.Add(getter));
 
     /// <summary>The same, known to be of a type.</summary>
-    public AccessPath As(Type type) => new(_root, _argument, type, _steps);
+    public AccessPath As(Type type) => To(type, _steps);
 
     /// <summary>An element of it.</summary>
-    public AccessPath Element(object key, Type type) => new(_root, _argument, type, _steps.Add(new Key(key)));
+    public AccessPath Element(object key, Type type) => To(type, _steps.Add(new Key(key)));
 
     /// <summary>Whether another leads from the same object along the same way.</summary>
     public bool IsSame(AccessPath other) => ReferenceEquals(_root, other._root) && _argument == other._argument && _steps.SequenceEqual(other._steps);
@@ -110,16 +116,19 @@ internal sealed class AccessPath
         _ => throw new InvalidOperationException($"no elements in {collection.GetType()}"),
     };
 
-    public override string ToString() =>
-        (IsArgument ? $"argument {_argument}" : _root?.GetType().Name ?? "") + string.Concat(_steps.Select(step => step switch
+    public override string ToString()
+    {
+        var steps = string.Concat(_steps.Select(step => step switch
         {
-            FieldInfo field => (field.IsStatic ? field.DeclaringType!.Name : "") + "." + PlainName(field.Name),
-            MethodInfo getter => "." + getter.Name.Replace("get_", "", StringComparison.Ordinal),
+            FieldInfo { IsStatic: true } field => MemberNames.Of(field),
+            FieldInfo field => $".{MemberNames.Plain(field)}",
+            MethodInfo getter => $".{getter.Name.Replace("get_", "", StringComparison.Ordinal)}",
             _ => $"[{((Key)step).Value}]",
         }));
+        return IsArgument ? $"{(IsVariable ? "a local variable" : $"argument {_argument}")}{steps}" : _root is not null && MemberNames.Of(_root.GetType()) is { Length: > 0 } name ? name + steps : steps.TrimStart('.');
+    }
 
-    /// <summary>The property behind a field that the compiler made.</summary>
-    public static string PlainName(string name) => name.StartsWith('<') && name.IndexOf('>') is > 1 and var end ? name[1..end] : name;
+    private AccessPath To(Type type, ImmutableArray<object> steps) => new(_root, _argument, type, steps) { IsVariable = IsVariable };
 
     private static Expression As(Expression value, Type type) => value.Type == type ? value : Expression.Convert(value, type);
 

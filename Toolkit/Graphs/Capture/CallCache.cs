@@ -38,6 +38,11 @@ internal sealed partial class CallCache : IDisposable
             throw new ArgumentOutOfRangeException(nameof(options), $"{outside}: {module.GetType().Name} takes {Quantity.Of(count, "argument")}, numbered from 0");
         }
 
+        if (!Enum.IsDefined(options.Mode))
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options.Mode, $"there is no {nameof(CompileMode)} of that number");
+        }
+
         (_module, _method, _options) = (module, method, options.Dynamic.IsDefaultOrEmpty ? options : options with { Cpu = (options.Cpu ?? new()) with { Forms = new() } });
         _splitter = new Splitter(module, method, _options, _lock);
         _calls = new CallsUnderWay(Free);

@@ -99,18 +99,8 @@ internal sealed partial class CaptureRun
     private string? TryFinish(Tracer tracer, Frame[] frames, object?[] live)
     {
         var holes = new List<Tensor>();
-        int Hole(Tensor tensor)
-        {
-            var known = holes.FindIndex(other => ReferenceEquals(other, tensor));
-            if (known < 0)
-            {
-                holes.Add(tensor);
-            }
-
-            return known < 0 ? holes.Count - 1 : known;
-        }
-
-        bool IsKept(object value) => value is ValueType ? HoldsOnlyNumbers(value.GetType()) : tracer.KeepsOuter(value);
+        int Hole(Tensor tensor) => PlaceIn(holes, tensor);
+        bool IsKept(object value) => IsKeptOutside(tracer, value);
         var builder = new LiveBuilder(_call!, live, Hole, tracer);
         if (FramesTemplate.Of(frames, builder, tracer, _call!, holes, _before, out var obstacle) is not { } template)
         {
@@ -123,7 +113,7 @@ internal sealed partial class CaptureRun
             var now = field.GetValue(owner);
             if (Template.Of(now, Hole, IsKept) is not { } value || HoldsLive(now, builder))
             {
-                return $"a new {field.FieldType.Name} is left in {field.DeclaringType!.Name}.{field.Name}";
+                return $"a new {MemberNames.Of(field.FieldType)} is left in {MemberNames.Of(field)}";
             }
 
             fields.Add(new FieldEffect(owner, field, value));

@@ -40,31 +40,50 @@ internal sealed partial class CaptureRun
     {
         using var tracer = new Tracer(_module, _options.FullGraph, _call) { Numbers = FindsSizes || _isProbe ? new() : null };
         _arguments = arguments;
-        tracer.WatchArguments(arguments, [.. _method.GetParameters().Select(parameter => parameter.ParameterType)]);
-        object? result;
         try
         {
-            result = tracer.Interpreter.Invoke(_method, _module, arguments);
+            tracer.WatchArguments(arguments, [.. _method.GetParameters().Select(parameter => parameter.ParameterType)]);
+            var result = Interpret(tracer, arguments);
+            OpaqueCalls = tracer.OpaqueCalls;
+            if (tracer.Interpreter.TakeSuspended() is { } frames)
+            {
+                FinishAtBreak(tracer, frames, arguments);
+                return frames;
+            }
+
+            Conclude(tracer, result);
+            if (tracer.Break is not null)
+            {
+                EndEarly(tracer);
+            }
+
+            return result;
         }
         catch (InterpreterException limit)
         {
             return RunAgain(tracer, limit, arguments);
         }
+    }
 
-        OpaqueCalls = tracer.OpaqueCalls;
-        if (tracer.Interpreter.TakeSuspended() is { } frames)
+    /// <summary>
+    /// Interprets the call. What the program throws it throws again where the call can be made again with nobody noticing: then the exception comes from .NET, with the program's own methods and
+    /// lines in its stack trace.
+    /// </summary>
+    private object? Interpret(Tracer tracer, object?[] arguments)
+    {
+        try
         {
-            FinishAtBreak(tracer, frames, arguments);
-            return frames;
+            return tracer.Interpreter.Invoke(_method, _module, arguments);
         }
-
-        Conclude(tracer, result);
-        if (tracer.Break is not null)
+        catch (Exception problem) when (!_isProbe && tracer is { Break: null, HasChangedOutside: false }
+            && problem is not (InterpreterException or OperationCanceledException or OutOfMemoryException or InsufficientExecutionStackException))
         {
-            EndEarly(tracer);
+            tracer.Undo();
+            tracer.RestoreGenerator();
+            var result = Eager(_method, _module, arguments);
+            tracer.End($"a {problem.GetType().Name} was thrown that the program itself does not throw ({problem.Message.Split('\n')[0]})", "write it with tensor operations, or move it out of forward");
+            return result;
         }
-
-        return result;
     }
 
     /// <summary>A program that came to its end becomes a graph, unless something on the way kept it from being one.</summary>
@@ -85,8 +104,8 @@ internal sealed partial class CaptureRun
     private object? RunAgain(Tracer tracer, InterpreterException limit, object?[] arguments)
     {
         var origin = limit.Position is var (method, offset) && SourceMap.Find(method, offset) is var (file, line)
-            ? new Origin("", $"{method.DeclaringType?.Name}.{method.Name}", file, line)
-            : new Origin("", limit.Position is var (other, _) ? $"{other.DeclaringType?.Name}.{other.Name}" : "");
+            ? new Origin("", MemberNames.Of(method), file, line)
+            : new Origin("", limit.Position is var (other, _) ? MemberNames.Of(other) : "");
         Break = tracer.Break ?? new(limit.Message, "write it with tensor operations, or move it out of forward", origin);
         if (_options.FullGraph)
         {
@@ -117,21 +136,11 @@ internal sealed partial class CaptureRun
     private void Finish(Tracer tracer, object? result)
     {
         var holes = new List<Tensor>();
-        int Hole(Tensor tensor)
-        {
-            var known = holes.FindIndex(other => ReferenceEquals(other, tensor));
-            if (known < 0)
-            {
-                holes.Add(tensor);
-            }
-
-            return known < 0 ? holes.Count - 1 : known;
-        }
-
-        bool IsKept(object value) => value is ValueType ? HoldsOnlyNumbers(value.GetType()) : tracer.KeepsOuter(value);
+        int Hole(Tensor tensor) => PlaceIn(holes, tensor);
+        bool IsKept(object value) => IsKeptOutside(tracer, value);
         if (Template.Of(result, Hole, IsKept, value => !tracer.KeepsOuter(value) && tracer.IsProgram(value.GetType().Assembly)) is not { } template)
         {
-            tracer.End($"{Template.Article(result!.GetType().Name)} is returned", "return tensors, tuples, arrays, lists, dictionaries or objects of your own that hold them");
+            tracer.End($"{Template.Article(MemberNames.Of(result!.GetType()))} is returned", "return tensors, tuples, arrays, lists, dictionaries or objects of your own that hold them");
             return;
         }
 
@@ -140,7 +149,7 @@ internal sealed partial class CaptureRun
         {
             if (Template.Of(field.GetValue(owner), Hole, IsKept) is not { } value)
             {
-                tracer.End($"a new {field.FieldType.Name} is left in {field.DeclaringType!.Name}.{field.Name}", "keep tensors, tuples or lists of them in fields");
+                tracer.End($"a new {MemberNames.Of(field.FieldType)} is left in {MemberNames.Of(field)}", "keep tensors, tuples or lists of them in fields");
                 return;
             }
 
@@ -197,7 +206,8 @@ internal sealed partial class CaptureRun
         }
 
         var needsGradient = tracer is { IsGradEnabled: true, RequiresGrad: true };
-        var backend = _options.Backend ?? (made => CompiledGraph.Make(made, _options.Cpu, _options.Mode));
+        IExecutable Backend(Graph made) => _options.Backend is not { } own ? CompiledGraph.Make(made, _options.Cpu, _options.Mode)
+            : own(made) ?? throw new InvalidOperationException($"{nameof(CompileOptions)}.{nameof(CompileOptions.Backend)} gave null instead of something that runs the graph");
 
         // A part of a call that changes something in place may change what autograd keeps for another part: it runs as autograd knows it. One that changes what it was given runs as it is, for any
         // of that may be a view of any other; what a part makes itself it may change.
@@ -205,7 +215,7 @@ internal sealed partial class CaptureRun
         var isPart = _isContinuation || result is FramesTemplate;
         var runsAsItIs = (needsGradient && tracer.Break is { } end && IsAboutGradients(end)) || (isPart && needsGradient && graph.Nodes.Any(node => node.Operator.IsMutating)) || (_isContinuation && ChangesInputs(graph)) || (needsGradient && _options.Mode == CompileMode.Captured);
         var natives = tracer.Natives;
-        IExecutable Executable(Graph made) => runsAsItIs ? new GraphInterpreter(made) : !needsGradient ? backend(made) : new Autograd.TrainingGraph(made, natives, backend);
+        IExecutable Executable(Graph made) => runsAsItIs ? new GraphInterpreter(made) : !needsGradient ? Backend(made) : new Autograd.TrainingGraph(made, natives, Backend);
         Recipe = new(
             graph, [.. tracer.Guards, .. separate], tracer.Tensors.Inputs, tracer.Tensors.Tensors, result, places, views, [.. holes.Select(tracer.Detached.Contains)], fields, disposed,
             tracer.HeedsInterruption, tracer.IsGradEnabled, Executable)
@@ -265,6 +275,21 @@ internal sealed partial class CaptureRun
 
         return guards;
     }
+
+    /// <summary>The place of a tensor among those that a call fills in; it gets one where it has none.</summary>
+    private static int PlaceIn(List<Tensor> holes, Tensor tensor)
+    {
+        var known = holes.FindIndex(other => ReferenceEquals(other, tensor));
+        if (known < 0)
+        {
+            holes.Add(tensor);
+        }
+
+        return known < 0 ? holes.Count - 1 : known;
+    }
+
+    /// <summary>Whether something stays as it is between calls: numbers, and objects that were there before.</summary>
+    private static bool IsKeptOutside(Tracer tracer, object value) => value is ValueType ? HoldsOnlyNumbers(value.GetType()) : tracer.KeepsOuter(value);
 
     private static bool HoldsOnlyNumbers(Type type) => type.IsPrimitive || type.IsEnum || type == typeof(decimal)
         || type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).All(field => field.FieldType.IsValueType && HoldsOnlyNumbers(field.FieldType));

@@ -1,6 +1,8 @@
 using System.Collections;
 using System.Linq.Expressions;
+using System.Reflection;
 using Toolkit.Graphs.Dispatch;
+using Toolkit.Graphs.Il;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Capture;
@@ -19,6 +21,8 @@ internal abstract record Guard(AccessPath Path)
 /// <summary>A number, a text, an enumeration, nothing.</summary>
 internal sealed record ValueGuard(AccessPath Path, object? Expected) : Guard(Path)
 {
+    private static readonly MethodInfo _sameText = typeof(string).GetMethod(nameof(string.Equals), [typeof(string), typeof(string)])!;
+
     public override Expression Condition(Expression value)
     {
         if (Expected is null)
@@ -31,7 +35,7 @@ internal sealed record ValueGuard(AccessPath Path, object? Expected) : Guard(Pat
         {
             (double number, { } type) when type == typeof(double) => Bits(nameof(BitConverter.DoubleToInt64Bits), BitConverter.DoubleToInt64Bits(number)),
             (float number, { } type) when type == typeof(float) => Bits(nameof(BitConverter.SingleToInt32Bits), BitConverter.SingleToInt32Bits(number)),
-            (string, { } type) when type == typeof(string) => Expression.Call(typeof(string), nameof(string.Equals), null, value, Expression.Constant(Expected)),
+            (string, { } type) when type == typeof(string) => Expression.Call(_sameText, value, Expression.Constant(Expected)),
             (_, { IsPrimitive: true } or { IsEnum: true }) => Expression.Equal(value, Expression.Constant(Expected, value.Type)),
             _ => Expression.Call(typeof(ValueGuard), nameof(AreSame), null, Expression.Convert(value, typeof(object)), Expression.Constant(Expected, typeof(object))),
         };
@@ -49,7 +53,7 @@ internal sealed record ValueGuard(AccessPath Path, object? Expected) : Guard(Pat
         _ => Equals(a, b),
     };
 
-    public override string ToString() => $"{Path} is {Expected ?? "null"}";
+    public override string ToString() => $"{Path} is {(Expected is string text ? $"\"{text}\"" : Expected ?? "null")}";
 }
 
 /// <summary>This very object.</summary>
@@ -59,7 +63,7 @@ internal sealed record IdentityGuard(AccessPath Path, object Expected) : Guard(P
 
     public override bool Holds(object? value) => ReferenceEquals(value, Expected);
 
-    public override string ToString() => $"{Path} is the same {Expected.GetType().Name}";
+    public override string ToString() => $"{Path} is the same {MemberNames.Of(Expected.GetType())}";
 }
 
 /// <summary>A dictionary with these keys, in this order.</summary>
@@ -111,7 +115,7 @@ internal sealed record TypeGuard(AccessPath Path, Type Expected) : Guard(Path)
 
     public override bool Holds(object? value) => value?.GetType() == Expected;
 
-    public override string ToString() => $"{Path} is a {Expected.Name}";
+    public override string ToString() => $"{Path} is {Template.Article(MemberNames.Of(Expected))}";
 }
 
 /// <summary>A tensor of a type.</summary>
@@ -155,5 +159,5 @@ internal sealed record ContentGuard(AccessPath Path, Contents Contents) : Guard(
 
     public override bool Holds(object? value) => Contents.Holds();
 
-    public override string ToString() => $"{Path} holds the same {Contents.Count} elements";
+    public override string ToString() => $"{Path} holds the same {Quantity.Of(Contents.Count, "element")}";
 }

@@ -3,6 +3,7 @@ using System.Collections.Frozen;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text;
+using Toolkit.Graphs.Il;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Capture;
@@ -26,6 +27,9 @@ internal static class HostApi
         [typeof(GC)] = "manage memory outside of forward",
     }.ToFrozenDictionary();
 
+    /// <summary>Why a graph ends at a call of something <c>dynamic</c>, and what to write instead.</summary>
+    public static readonly (string Reason, string Advice) DynamicCall = ("a dynamic call cannot be followed", "give the variable its type instead of dynamic");
+
     private static readonly FrozenSet<string> _pure = FrozenSet.ToFrozenSet(
     [
         "System", "System.Linq", "System.Collections", "System.Collections.Generic", "System.Collections.Immutable", "System.Collections.Frozen", "System.Collections.ObjectModel",
@@ -37,7 +41,7 @@ internal static class HostApi
     public static (string Reason, string Advice)? Break(MethodBase method, object? self, object?[] arguments)
     {
         var type = method.DeclaringType!;
-        var name = $"{type.Name}.{method.Name}";
+        var name = MemberNames.Of(method);
         if ((method.Attributes & MethodAttributes.PinvokeImpl) != 0)
         {
             return ($"{name} is native code", "call it outside of forward");
@@ -58,7 +62,7 @@ internal static class HostApi
 
         if (type.Namespace?.StartsWith("Microsoft.CSharp", StringComparison.Ordinal) == true || (type.Name.StartsWith("CallSite", StringComparison.Ordinal) && type.Namespace == "System.Runtime.CompilerServices"))
         {
-            return ("a dynamic call cannot be followed", "give the variable its type instead of dynamic");
+            return DynamicCall;
         }
 
         if ((typeof(MemberInfo).IsAssignableFrom(type) && method.Name is "Invoke" or "InvokeMember" or "GetValue" or "SetValue") || type == typeof(Activator) || (type == typeof(Delegate) && method.Name == "DynamicInvoke"))

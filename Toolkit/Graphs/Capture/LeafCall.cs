@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Reflection;
 using Toolkit.Graphs.Dispatch;
+using Toolkit.Graphs.Il;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Capture;
@@ -130,7 +131,7 @@ internal sealed partial class LeafCall
         var op = OpaqueCall.Make(Method, Self, Arguments, tensors, isMutating, isRandom, Results.Length);
         if (op is null)
         {
-            _tracer.End($"{Method.DeclaringType!.Name}.{Method.Name} is given what cannot be kept", "give it tensors, numbers and texts");
+            _tracer.End($"{MemberNames.Of(Method)} is given what cannot be kept", "give it tensors, numbers and texts");
             return null;
         }
 
@@ -139,7 +140,7 @@ internal sealed partial class LeafCall
             _tracer.NoteNative(module);
         }
 
-        _tracer.OpaqueCalls.Add($"{Method.DeclaringType!.Name}.{Method.Name} ({_tracer.Builder.Origin}){(_whyOpaque is null ? "" : $": {_whyOpaque}")}");
+        _tracer.OpaqueCalls.Add($"{MemberNames.Of(Method)} ({_tracer.Builder.Origin}){(_whyOpaque is null ? "" : $": {_whyOpaque}")}");
         Argument given = new ValuesArgument([.. tensors.Select(tensor => (Value?)Value(tensor))]);
         var types = Results.Select(TensorType.Of).ToArray();
         return [.. _tracer.Builder.Add(isRandom && !op.IsMutating ? Drawing.Of(op, tensors) : op, [given], types).Outputs];

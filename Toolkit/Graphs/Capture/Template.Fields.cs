@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using Toolkit.Graphs.Il;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Capture;
@@ -69,7 +70,7 @@ internal abstract partial class Template
             return made;
         }
 
-        public override ResultPart Describe() => throw new CompiledArtifactException($"{Article(type.Name)} is returned, which an artifact cannot make again without the program: return a tuple");
+        public override ResultPart Describe() => throw new CompiledArtifactException($"{Article(MemberNames.Of(type))} is returned, which an artifact cannot make again without the program: return a tuple");
 
         private static IEnumerable<FieldInfo> All(Type? type)
         {

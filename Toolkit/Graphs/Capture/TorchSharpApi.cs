@@ -182,7 +182,7 @@ internal static class TorchSharpApi
 
         if (_reads.TryGetValue(method.Name, out var advice))
         {
-            return ($"{method.DeclaringType!.Name}.{method.Name} {(advice.Contains("depends on values", StringComparison.Ordinal) ? "has a result whose size depends on values" : "leaves the graph")}", advice);
+            return ($"{MemberNames.Of(method)} {(advice.Contains("depends on values", StringComparison.Ordinal) ? "has a result whose size depends on values" : "leaves the graph")}", advice);
         }
 
         if (method.Name is "get_TensorItems" or "index" && arguments.SelectMany(OpaqueCall.TensorsIn).Any(IsMask))
@@ -192,7 +192,7 @@ internal static class TorchSharpApi
 
         if (method is MethodInfo { ReturnType: var returned } && returned != typeof(void) && !Mentions(returned) && returned != typeof(object) && !_metadata.Contains(method.Name) && !_types.Contains(method.Name))
         {
-            return ($"{method.DeclaringType!.Name}.{method.Name} makes a {returned.Name} of tensors", "compute with tensor operations, or call it outside of forward");
+            return ($"{MemberNames.Of(method)} makes {Template.Article(MemberNames.Of(returned))} of tensors", "compute with tensor operations, or call it outside of forward");
         }
 
         return method.Name switch
@@ -207,7 +207,7 @@ internal static class TorchSharpApi
     /// <summary>Whether it calls a function that the program derives itself (<see cref="autograd.SingleTensorFunction{T}"/> and its like).</summary>
     private static bool IsCustomFunction(MethodBase method) => method.Name == "apply" && method.IsStatic && method.DeclaringType is { IsGenericType: true, DeclaringType: var outer } && outer == typeof(autograd);
 
-    private static string Name(Type function) => function.GenericTypeArguments is [var own] ? own.Name : function.Name;
+    private static string Name(Type function) => function.GenericTypeArguments is [var own] ? MemberNames.Of(own) : MemberNames.Of(function);
 
     /// <summary>Whether it is a view of a tensor's memory as .NET values.</summary>
     private static bool ReadsMemory(Type type) => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(TorchSharp.Utils.TensorAccessor<>);

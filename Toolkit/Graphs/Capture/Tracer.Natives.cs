@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Reflection;
+using Toolkit.Graphs.Il;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -37,7 +38,7 @@ internal sealed partial class Tracer
         }
         else if (type.Assembly == typeof(Tracer).Assembly)
         {
-            End($"{type.Name}.{method.Name} is not captured", "call it outside of forward");
+            End($"{MemberNames.Of(method)} is not captured", "call it outside of forward");
         }
         else if (HostApi.Break(method, self, arguments) is var (reason, advice))
         {
@@ -132,7 +133,7 @@ internal sealed partial class Tracer
         else if (name.Contains("seed", StringComparison.Ordinal) || name is "set_rng_state" or "set_default_dtype" or "set_default_device" or "set_num_threads" or "rand_float" or "randn_float"
             || name.StartsWith("randint_", StringComparison.Ordinal))
         {
-            End($"{type.Name}.{name}", "call it outside of forward");
+            End(MemberNames.Of(method), "call it outside of forward");
         }
         else if (method is MethodInfo { IsStatic: true } factory && typeof(nn.Module).IsAssignableFrom(factory.ReturnType) && arguments.All(argument => argument is not nn.Module))
         {
@@ -145,7 +146,7 @@ internal sealed partial class Tracer
         }
         else if (TorchSharpApi.IsModule(type) && name is "register_module" or "train" or "eval" or "load" or "save" && !(self is nn.Module && _created.Contains(self) && name is "train" or "eval"))
         {
-            End($"{type.Name}.{name}", "call it outside of forward");
+            End(MemberNames.Of(method), "call it outside of forward");
         }
         else if (self is Tensor tensor && name == "Dispose")
         {
@@ -188,12 +189,12 @@ internal sealed partial class Tracer
                 else
                 {
                     HasChangedOutside = true;
-                    End($"{method.DeclaringType!.Name}.{method.Name} changes a collection that outlives the call", "keep what stays between calls in a tensor and use copy_");
+                    End($"{MemberNames.Of(method)} changes a collection that outlives the call", "keep what stays between calls in a tensor and use copy_");
                 }
             }
             else if (!HostApi.IsImmutable(self) && !HostApi.GivesWhatStays(method) && method.DeclaringType!.Assembly != TorchSharpApi.Assembly && method.DeclaringType != typeof(object) && !method.IsConstructor)
             {
-                End($"{method.DeclaringType.Name}.{method.Name} may change between calls", "read it outside of forward");
+                End($"{MemberNames.Of(method)} may change between calls", "read it outside of forward");
             }
         }
 

@@ -38,7 +38,7 @@ internal sealed partial class Tracer
         for (var i = 0; i < live.Length; i++)
         {
             var value = live[i];
-            var path = AccessPath.Argument(i, typeof(object));
+            var path = AccessPath.Variable(i);
             if (value is SlotReference or RegimeReference)
             {
                 _guards.Add(new ValueGuard(path, value));
@@ -65,7 +65,7 @@ internal sealed partial class Tracer
             return false;
         }
 
-        End($"{field.DeclaringType!.Name}.{AccessPath.PlainName(field.Name)} is another number in each call", "count outside of forward, or keep what changes between calls in a tensor");
+        End($"{MemberNames.Of(field)} is another number in each call", "count outside of forward, or keep what changes between calls in a tensor");
         return true;
     }
 
@@ -182,7 +182,7 @@ internal sealed partial class Tracer
                 WatchLive(typed.Then(_target), function.Target);
                 break;
             case Array { Rank: not 1 }:
-                End($"a {type.Name} is alive", "use arrays with one dimension");
+                End($"{Template.Article(MemberNames.Of(type))} is alive", "use arrays with one dimension");
                 break;
             case IList list when type.IsArray || LiveTypes.Is(type, typeof(List<>)):
                 _guards.Add(new ValueGuard(typed.Then(CountOf(value)), list.Count));
@@ -210,7 +210,7 @@ internal sealed partial class Tracer
     {
         if (!LiveTypes.IsItsFields(type))
         {
-            End($"a {type.Name} is alive", "keep it in a field of the module");
+            End($"{Template.Article(MemberNames.Of(type))} is alive", "keep it in a field of the module");
             return;
         }
 

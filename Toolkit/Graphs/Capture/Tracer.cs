@@ -16,6 +16,7 @@ internal sealed partial class Tracer : CaptureObserver, IDisposable
     private readonly HashSet<object> _created;
     private readonly HashSet<object> _outer = new(ReferenceEqualityComparer.Instance);
     private readonly ModuleNames _names;
+    private readonly nn.Module _root;
     private readonly bool _isWhole;
     private Interpreter? _interpreter;
 
@@ -38,7 +39,7 @@ internal sealed partial class Tracer : CaptureObserver, IDisposable
     /// <param name="call">The call that is split where a graph ends; null where it is not to be split.</param>
     public Tracer(nn.Module root, bool isWhole, SplitState? call = null)
     {
-        (_isWhole, IsGradEnabled, _call) = (isWhole, is_grad_enabled(), call);
+        (_root, _isWhole, IsGradEnabled, _call) = (root, isWhole, is_grad_enabled(), call);
         _created = call?.Created ?? new(ReferenceEqualityComparer.Instance);
         _opened = [.. call?.Regimes.Select(regime => regime.Value) ?? []];
         _names = new ModuleNames(root);
@@ -80,7 +81,7 @@ internal sealed partial class Tracer : CaptureObserver, IDisposable
     public GraphBuilder Builder => _builder;
 
     /// <summary>Ends the graph here.</summary>
-    /// <exception cref="GraphBreakException">The whole call was asked for.</exception>
+    /// <exception cref="InterpreterException">The whole call was asked for: no handler of the program may take it for an error of its own.</exception>
     public void End(string reason, string advice) => End(reason, advice, null);
 
     private void End(string reason, string advice, Origin? origin)
@@ -93,7 +94,7 @@ internal sealed partial class Tracer : CaptureObserver, IDisposable
         Break = new(reason, advice, origin ?? Here());
         if (_isWhole)
         {
-            throw new GraphBreakException(Break);
+            throw new InterpreterException(reason);
         }
 
         Pause();
@@ -114,7 +115,7 @@ internal sealed partial class Tracer : CaptureObserver, IDisposable
 
     /// <inheritdoc/>
     public override void Closed(MethodBase method, string reason) =>
-        End($"{method.DeclaringType?.Name}.{method.Name} cannot be followed: {reason}", "move it out of forward, or write it with tensor operations",
+        End($"{MemberNames.Of(method)} cannot be followed: {reason}", "move it out of forward, or write it with tensor operations",
             SourceMap.Find(method, 0) is null ? null : Place(method, 0));
 
     /// <inheritdoc/>
@@ -135,7 +136,7 @@ internal sealed partial class Tracer : CaptureObserver, IDisposable
         var known = Array.FindIndex(program, position => SourceMap.Find(position.Method, position.Offset) is not null);
         if (program.Length == 0 && !Interpreter.Positions().Any())
         {
-            return new(_names.Current, "");
+            return new(_names.Current, $"{MemberNames.Of(_root.GetType())}.forward");
         }
 
         var (method, offset) = program.Length == 0 ? Interpreter.Positions().First() : program[Math.Max(0, known)];
@@ -144,20 +145,7 @@ internal sealed partial class Tracer : CaptureObserver, IDisposable
 
     private Origin Place(MethodBase method, int offset)
     {
-        var type = method.DeclaringType;
-        while (type is { IsNested: true } && type.Name.StartsWith('<'))
-        {
-            type = type.DeclaringType;
-        }
-
         var place = SourceMap.Find(method, offset);
-        return new(_names.Current, $"{type?.Name}.{PlainName(method)}", place?.File, place?.Line ?? 0);
-    }
-
-    /// <summary>A lambda or a local function is named after the method that it stands in.</summary>
-    private static string PlainName(MethodBase method)
-    {
-        var name = method.Name == "MoveNext" && method.DeclaringType is { } type && type.Name.StartsWith('<') ? type.Name : method.Name;
-        return name.StartsWith('<') && name.IndexOf('>') is > 1 and var end ? name[1..end] : name;
+        return new(_names.Current, MemberNames.Of(method), place?.File, place?.Line ?? 0);
     }
 }

@@ -47,7 +47,7 @@ public sealed record GraphCost
 
     /// <summary>As in <c>1,048,576 FLOPs, 12,288 bytes read, ...</c></summary>
     public override string ToString() => FormattableString.Invariant(
-        $"{Flops:N0} FLOPs ({ProductFlops:N0} in products), {BytesRead:N0} bytes read, {BytesWritten:N0} written, {PeakActivationBytes:N0} of activations at most, {ParameterBytes:N0} of parameters");
+        $"{Flops:N0} FLOPs ({ProductFlops:N0} in products), {BytesRead:N0} bytes read, {BytesWritten:N0} written, {PeakActivationBytes:N0} bytes of activations at most, {ParameterBytes:N0} bytes of parameters");
 
     private static NodeCost Of(Node node, Storages storages, long live)
     {

@@ -33,11 +33,6 @@ public sealed partial class CpuExecutable : IExecutable
     {
         (Graph, _options) = (graph, options);
         _width = options.VectorWidth == 0 ? KernelPrelude.Width : options.VectorWidth;
-        if (_width is not (4 or 8 or 16))
-        {
-            throw new ArgumentOutOfRangeException(nameof(options), $"{_width} floats in a vector; there are vectors of 4, 8 and 16");
-        }
-
         (_prepared, _constants) = Preparation.Prepare(graph, options.Forms is not null);
         _sizes = [.. graph.Inputs.Select(input => input.Type.Shape.ToArray())];
         _strides = [.. graph.Inputs.Select(input => input.Type.Shape.ContiguousStrides.ToArray())];

@@ -5,7 +5,19 @@ public sealed record CpuOptions
 {
     /// <summary>Folder in which compiled kernels are kept; null for none. Default: <c>toolkit/kernels</c> in the user's local data.</summary>
     /// <exception cref="ArgumentException">It is empty, or cannot be the name of a folder.</exception>
-    public string? CacheFolder { get; init => field = value is null ? null : Path.GetFullPath(value); } = KernelCache.DefaultFolder;
+    public string? CacheFolder
+    {
+        get;
+        init
+        {
+            if (value is not null)
+            {
+                ArgumentException.ThrowIfNullOrWhiteSpace(value, nameof(CacheFolder));
+            }
+
+            field = value is null ? null : Path.GetFullPath(value);
+        }
+    } = KernelCache.DefaultFolder;
 
     /// <summary>Threads; 0 for as many as libtorch uses.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
@@ -26,5 +38,10 @@ public sealed record CpuOptions
     internal KernelForms? Forms { get; init; }
 
     /// <summary>Floats in a vector: 4, 8 or 16; 0 for what is fastest here. Wider ones than the machine has are slow, not wrong.</summary>
-    public int VectorWidth { get; init; }
+    /// <exception cref="ArgumentOutOfRangeException">It is another number.</exception>
+    public int VectorWidth
+    {
+        get;
+        init => field = value is 0 or 4 or 8 or 16 ? value : throw new ArgumentOutOfRangeException(nameof(VectorWidth), value, "there are vectors of 4, 8 and 16 floats, and 0 for what is fastest here");
+    }
 }

@@ -1,5 +1,6 @@
 using System.Reflection;
 using Toolkit.Graphs.Capture;
+using Toolkit.Graphs.Il;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs;
@@ -130,7 +131,7 @@ internal sealed class ArtifactChoice
             if (all.Any(choice => choice.Captured.Guards.Guards.Select(guard => guard.Path).Concat(choice.Captured.Inputs).Any(path => path.Reads(effect.Owner, effect.Field))))
             {
                 throw new CompiledArtifactException(
-                    $"each call leaves something new in {effect.Field.DeclaringType!.Name}.{effect.Field.Name} and reads it again: keep what stays between calls in a tensor and change it in place (copy_)");
+                    $"each call leaves something new in {MemberNames.Of(effect.Field)} and reads it again: keep what stays between calls in a tensor and change it in place (copy_)");
             }
         }
 

@@ -93,7 +93,7 @@ internal sealed class ArtifactFile : IDisposable
         catch (Exception problem)
         {
             handle?.Dispose();
-            throw problem is CompiledArtifactException or OutOfMemoryException ? problem : CompiledArtifactException.In(path, $"it cannot be read: {problem.Message}", problem);
+            throw problem is CompiledArtifactException or OutOfMemoryException ? problem : CompiledArtifactException.In(path, $"it cannot be read: {FileProblem.Of(path, problem)}", problem);
         }
     }
 

@@ -125,6 +125,18 @@ public sealed class GraphViewTests
     }
 
     [Fact]
+    public void AGraphWithoutKernels_SaysWhy()
+    {
+        using var inference = no_grad();
+        using var module = nn.ReLU();
+        using var x = randn(2, 3);
+        using var compiled = module.Compile(x, new CompileOptions { Mode = CompileMode.Simplified });
+        var bundle = Formatter.Format(compiled);
+        Assert.Contains("runs operation by operation: that was asked for", bundle.Plain);
+        Assert.Contains("runs operation by operation: that was asked for", bundle.Html);
+    }
+
+    [Fact]
     public void AResidualStream_StaysInOneColumn()
     {
         const int Count = 61;

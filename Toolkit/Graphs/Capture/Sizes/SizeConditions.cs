@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Reflection.Metadata;
+using Toolkit.Graphs.Il;
 using static TorchSharp.torch;
 
 namespace Toolkit.Graphs.Capture;
@@ -179,7 +180,7 @@ internal sealed class SizeConditions
         }
         else
         {
-            WhyNot = $"{method.DeclaringType?.Name}.{method.Name} {(isReturn ? "gives" : "is given")} a number that depends on a size";
+            WhyNot = $"{MemberNames.Of(method)} {(isReturn ? "gives" : "is given")} a number that depends on a size";
         }
     }
 

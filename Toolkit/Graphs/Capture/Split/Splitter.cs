@@ -74,7 +74,7 @@ internal sealed class Splitter(nn.Module module, MethodInfo method, CompileOptio
     }
 
     private static string At(InterpreterException limit) => limit.Position is var (at, offset)
-        ? SourceMap.Find(at, offset) is var (file, line) ? $" ({file}:{line})" : $" (in {at.DeclaringType?.Name}.{at.Name})"
+        ? SourceMap.Find(at, offset) is var (file, line) ? $" ({file}:{line})" : $" (in {MemberNames.Of(at)})"
         : "";
 
     /// <summary>Takes note of fields that the module gives another number in each call.</summary>
@@ -209,6 +209,6 @@ internal sealed class Splitter(nn.Module module, MethodInfo method, CompileOptio
     {
         var frame = Array.FindLast(frames, frame => frame.Code.Method.Module.Assembly != TorchSharpApi.Assembly) ?? frames[^1];
         var place = SourceMap.Find(frame.Code.Method, frame.Code.Instructions[frame.Place].Offset);
-        return new("", $"{frame.Code.Method.DeclaringType?.Name}.{frame.Code.Method.Name}", place?.File, place?.Line ?? 0);
+        return new("", MemberNames.Of(frame.Code.Method), place?.File, place?.Line ?? 0);
     }
 }

@@ -75,7 +75,7 @@ internal sealed class Walker : CaptureObserver
         var isKept = self is null ? type.Namespace?.StartsWith("System", StringComparison.Ordinal) != true : self is not (ValueType or Delegate or string) && !_call.Created.Contains(self);
         if (isKept && Array.Find(arguments, IsOfCall) is { } known)
         {
-            _call.Stop($"{Template.Article(known.GetType().Name)} of the call is given to {type.Name}.{method.Name}");
+            _call.Stop($"{Template.Article(MemberNames.Of(known.GetType()))} of the call is given to {MemberNames.Of(method)}");
         }
     }
 
@@ -90,7 +90,7 @@ internal sealed class Walker : CaptureObserver
     {
         if ((owner is null || !_call!.Created.Contains(owner)) && field.DeclaringType?.Name.StartsWith("<>", StringComparison.Ordinal) != true)
         {
-            Escapes(field.FieldType, $"{field.DeclaringType?.Name}.{field.Name} is written after a break");
+            Escapes(field.FieldType, $"{MemberNames.Of(field)} is written after a break");
         }
     }
 

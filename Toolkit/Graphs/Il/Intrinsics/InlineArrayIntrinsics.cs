@@ -8,7 +8,7 @@ internal static class InlineArrayIntrinsics
     public static bool Try(MethodBase method, StackValue[] arguments, out StackValue result)
     {
         result = default;
-        if (method.DeclaringType!.Name != "<PrivateImplementationDetails>" || !method.Name.StartsWith("InlineArray", StringComparison.Ordinal))
+        if (!MemberNames.IsOfCompiler(method.DeclaringType!) || !method.Name.StartsWith("InlineArray", StringComparison.Ordinal))
         {
             return false;
         }

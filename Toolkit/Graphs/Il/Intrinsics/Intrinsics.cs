@@ -27,7 +27,7 @@ internal static class Intrinsics
             return method.Name == "Invoke" && DelegateCall(interpreter, method, arguments, out result);
         }
 
-        if (type.Namespace is not ("System" or "System.Runtime.CompilerServices" or "System.Runtime.InteropServices" or "System.Threading" or null) && type.Name != "<PrivateImplementationDetails>")
+        if (type.Namespace is not ("System" or "System.Runtime.CompilerServices" or "System.Runtime.InteropServices" or "System.Threading" or null) && !MemberNames.IsOfCompiler(type))
         {
             return false;
         }

@@ -31,7 +31,7 @@ public sealed class BreakTests : InferenceTests
         ["a random number"] = (x => x * _random.Next(), "Random.Next"),
         ["a shared random number"] = (x => x * Random.Shared.NextDouble(), "Random"),
         ["a new random number"] = (x => x * new Random().NextDouble(), "Random"),
-        ["the time"] = (x => x * (DateTime.UtcNow.Ticks % 99991), "get_UtcNow"),
+        ["the time"] = (x => x * (DateTime.UtcNow.Ticks % 99991), "DateTime.UtcNow"),
         ["a watch"] = (x => x * (Stopwatch.GetTimestamp() % 99991), "Stopwatch"),
         ["ticks"] = (x => x * Environment.TickCount64, "Environment"),
         ["an identity"] = (x => x * Guid.NewGuid().ToByteArray()[0], "Guid"),
@@ -149,6 +149,55 @@ public sealed class BreakTests : InferenceTests
     }
 
     [Fact]
+    public void ExceptionsOfTheProgramShowItsLines()
+    {
+        using var compiled = new Written(x => Viewed(x * 2)).Compile();
+        var problem = Assert.Throws<ExternalException>(() => compiled.call(ones(2, 3)));
+        Assert.Contains($"{nameof(BreakTests)}.{nameof(Viewed)}(Tensor x)", problem.StackTrace);
+        Assert.Contains("BreakTests.cs:line", problem.StackTrace);
+        Compiling.Agrees(compiled, ones(7));
+    }
+
+    [Fact]
+    public void ACallThatThrowsIsNotMadeAgainAfterWhatItChanged()
+    {
+        var counter = zeros(1);
+        using var compiled = new Written(x =>
+        {
+            counter.add_(1);
+            return Viewed(x);
+        }).Compile();
+        Assert.Throws<ExternalException>(() => compiled.call(ones(2, 3)));
+        Assert.Equal(1, counter.item<float>());
+    }
+
+    [Fact]
+    public void VariablesOfTheProgramAreNotCalledArguments()
+    {
+        using var compiled = new Timed().Compile();
+        for (var call = 0; call < 3; call++)
+        {
+            compiled.call(ones(2));
+        }
+
+        Assert.Contains("a local variable is the same Stopwatch", compiled.Explain().Recompiles);
+    }
+
+    [Fact]
+    public void TextsAreArgumentsLikeOthers()
+    {
+        using var module = new Named();
+        using var compiled = module.Compile(ones(2), "double");
+        foreach (var name in new[] { "double", "half", "double" })
+        {
+            Compiling.Same(module.call(ones(2), name), compiled.call(ones(2), name));
+        }
+
+        Compiling.Counts(compiled.Explain(), 2, 2);
+        Assert.Contains("argument 1 is \"double\"", compiled.Explain().Recompiles[0]);
+    }
+
+    [Fact]
     public void ErrorsThatTheProgramCatchesAreItsOwnMatter()
     {
         using var compiled = new Written(x =>
@@ -203,6 +252,8 @@ public sealed class BreakTests : InferenceTests
         Assert.Empty(compiled.Explain().OpaqueCalls);
     }
 
+    private static Tensor Viewed(Tensor x) => x.view(7);
+
     private static unsafe Tensor Pinned(Tensor x)
     {
         var numbers = new[] { 1f, 2f };
@@ -210,6 +261,24 @@ public sealed class BreakTests : InferenceTests
         {
             return x * first[1];
         }
+    }
+
+    private sealed class Timed() : nn.Module<Tensor, Tensor>(nameof(Timed))
+    {
+        private readonly List<TimeSpan> _times = [];
+
+        public override Tensor forward(Tensor x)
+        {
+            var watch = Stopwatch.StartNew();
+            var y = x.exp();
+            _times.Add(watch.Elapsed);
+            return y;
+        }
+    }
+
+    private sealed class Named() : nn.Module<Tensor, string, Tensor>(nameof(Named))
+    {
+        public override Tensor forward(Tensor x, string name) => x * (name == "double" ? 2 : 0.5);
     }
 
     private sealed record Point(Tensor Place, int Name);

@@ -24,7 +24,12 @@ public sealed class CompileMistakesTests
         Assert.Equal("RecompileLimit", Assert.Throws<ArgumentOutOfRangeException>(() => new CompileOptions { RecompileLimit = 0 }).ParamName);
         Assert.Equal("DynamicSizes", Assert.Throws<ArgumentOutOfRangeException>(() => new CompileOptions { DynamicSizes = -1 }).ParamName);
         Assert.Equal("Threads", Assert.Throws<ArgumentOutOfRangeException>(() => new Toolkit.Graphs.Cpu.CpuOptions { Threads = -1 }).ParamName);
+        Assert.Equal("VectorWidth", Assert.Throws<ArgumentOutOfRangeException>(() => new Toolkit.Graphs.Cpu.CpuOptions { VectorWidth = 5 }).ParamName);
+        Assert.Equal("CacheFolder", Assert.Throws<ArgumentException>(() => new Toolkit.Graphs.Cpu.CpuOptions { CacheFolder = "" }).ParamName);
         using var module = nn.ReLU();
+        Assert.Contains("there is no CompileMode of that number", Assert.Throws<ArgumentOutOfRangeException>(() => module.Compile(new CompileOptions { Mode = (CompileMode)7 })).Message);
+        using var x = randn(2, 3);
+        Assert.Contains("CompileOptions.Backend gave null", Assert.Throws<InvalidOperationException>(() => module.Compile(x, new CompileOptions { Backend = _ => null! })).Message);
         foreach (var argument in new[] { -1, 1 })
         {
             var refusal = Assert.Throws<ArgumentOutOfRangeException>(() => module.Compile(new CompileOptions { Dynamic = [new(argument, 0)] }));
@@ -90,6 +95,10 @@ public sealed class CompileMistakesTests
         var folder = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         Assert.EndsWith($"there is no folder {folder}", Assert.Throws<CompiledArtifactException>(() => compiled.Save(Path.Combine(folder, "a.tkx"))).Message);
         Assert.EndsWith($"there is no folder {folder}", Assert.Throws<GraphException>(() => compiled.ExportOnnx(Path.Combine(folder, "a.onnx"))).Message);
+        Assert.Equal($"{folder}: it cannot be read: there is no such file", Assert.Throws<CompiledArtifactException>(() => Compiled.Load(folder)).Message);
+        var known = Path.TrimEndingDirectorySeparator(Path.GetTempPath());
+        Assert.Equal($"{known}: it cannot be read: it is a folder", Assert.Throws<CompiledArtifactException>(() => Compiled.Load(known)).Message);
+        Assert.Equal($"{known}: it cannot be put in place: it is a folder", Assert.Throws<CompiledArtifactException>(() => compiled.Save(known)).Message);
     }
 
     [Fact]
@@ -145,6 +154,8 @@ public sealed class CompileMistakesTests
         Assert.Equal("Linear, compiled: no graph yet; calls: 0 compiled, 0 captured, 0 eager", compiled.ToString());
         compiled.forward(x).Dispose();
         Assert.Matches("^Linear, compiled: 1 graph of 1 node, [0-9]+ guards; calls: 0 compiled, 1 captured, 0 eager$", compiled.ToString());
+        compiled.forward(x[..1]).Dispose();
+        Assert.Matches("^2 graphs of 1 node each, ", compiled.Explain().ToString());
         Assert.Equal("1 operation, 1 argument, 2 parameters", compiled.Graph.ToString());
         Assert.Equal("1 operation, 1 argument, 2 parameters: 1 kernel", compiled.Executable.ToString());
         Assert.Matches("^1 kernel, 0 matrix products of libtorch, [0-9,]+ bytes? of intermediates$", ((CompiledGraph)compiled.Executable).Executable.ToString());

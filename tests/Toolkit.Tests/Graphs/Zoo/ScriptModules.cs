@@ -41,6 +41,8 @@ internal static class ScriptModules
                     y = y + activation(layer.forward(y)) / rest.Count;
                 }
 
+                System.ReadOnlySpan<Tensor> parts = [y, y.tanh()];
+                y = parts[0] + parts[1];
                 return y.shape[0] > 1 ? y : y * 2;
             }
         }
