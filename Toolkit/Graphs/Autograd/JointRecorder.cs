@@ -22,6 +22,7 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
     private const int Runs = 4;
     private const double Tolerance = 1e-5;
     private static readonly Scalar _shrink = 0.75.ToScalar();
+    private static readonly Scalar _two = 2L.ToScalar();
 
     /// <summary>Records.</summary>
     /// <param name="examples">Inputs of the graph, each with the gradient flag that it will have.</param>
@@ -131,7 +132,8 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
     }
 
     /// <summary>
-    /// Copies that autograd knows as leaves. Arguments get other values in later runs: their rows change places, so that ids, flags and probabilities stay in their range, and numbers shrink.
+    /// Copies that autograd knows as leaves. Arguments get other values in later runs: their rows change places, so that ids, flags and probabilities stay in their range, and numbers shrink; integers
+    /// that are in order (lengths, offsets of bags) move closer and stay in order.
     /// Parameters that are trained are not copied: a graph does not change them.
     /// </summary>
     private Tensor[] Arguments(IReadOnlyList<Tensor> examples, int run)
@@ -146,7 +148,7 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
             var tensor = kind == GraphInputKind.Parameter && examples[i].requires_grad && isFirst ? example
                 : kind != GraphInputKind.Argument || run == 0 || example.numel() < 2 ? Copy(example)
                 : example.is_floating_point() ? Like(example, Rolled(example, run).mul(_shrink))
-                : Like(example, Rolled(example, run));
+                : Like(example, Closer(example, run) ?? Rolled(example, run));
             arguments[i] = tensor.requires_grad_(examples[i].requires_grad);
         }
 
@@ -165,6 +167,20 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
 
     /// <summary>With other rows at the places of its rows; a single row with its values at other places.</summary>
     private static Tensor Rolled(Tensor example, int by) => example.dim() > 0 && example.shape[0] > 1 ? example.roll(by, 0) : example.flatten().roll(by).reshape(example.shape);
+
+    /// <summary>With each integer half of the way to the one before it, so that the first stays first and the order holds; null where there is no order, or nothing between them.</summary>
+    private static Tensor? Closer(Tensor example, int times)
+    {
+        if (example.dim() != 1 || example.dtype is not (ScalarType.Int32 or ScalarType.Int64))
+        {
+            return null;
+        }
+
+        var (first, before, after) = (example[..1], example[..^1], example[1..]);
+        var isInOrder = before.le(after).all().ToBoolean() || before.ge(after).all().ToBoolean();
+        var closer = isInOrder ? cat([first, before.add(after).floor_divide(_two)]) : null;
+        return closer is null || closer.eq(example).all().ToBoolean() ? null : times > 1 ? Closer(closer, times - 1) ?? closer : closer;
+    }
 
     private static Tensor Like(Tensor example, Tensor values) => empty_like(example).copy_(values);
 

@@ -1,5 +1,4 @@
 using System.Reflection;
-using Toolkit.Graphs.Dispatch;
 using Toolkit.Graphs.Il;
 using static TorchSharp.torch;
 
@@ -252,7 +251,7 @@ internal sealed partial class CaptureRun
         var changed = Changed(graph.Nodes)
             .Select(value => ResultViews.Of(value).Root).OfType<GraphInput>().Distinct<GraphInput>(ReferenceEqualityComparer.Instance).Select(input => graph.Inputs.IndexOf(input));
         var guards = new List<Guard>(tracer.Tensors.Twins.Select(pair => new MemoryGuard(pair.Path, pair.Twin, true)));
-        var (paths, tensors) = (tracer.Tensors.Inputs, tracer.Tensors.Tensors);
+        var paths = tracer.Tensors.Inputs;
         var seen = new HashSet<(int, int)>();
         foreach (var i in changed)
         {
@@ -263,7 +262,7 @@ internal sealed partial class CaptureRun
                     continue;
                 }
 
-                if (TensorMemory.AreShared(tensors[i], tensors[j]))
+                if (tracer.Tensors.WereShared(i, j))
                 {
                     tracer.End($"{paths[i]} is changed, and {paths[j]} lies in the same memory", "give the call tensors of their own");
                     return null;

@@ -108,6 +108,20 @@ internal sealed record NumbersGuard(AccessPath Path, Array Expected) : Guard(Pat
     public override string ToString() => $"{Path} holds {string.Join(", ", Expected.Cast<object>())}";
 }
 
+/// <summary>This device, whichever object names it: a tensor makes a new one each time that it is asked where it lies.</summary>
+internal sealed record DeviceGuard(AccessPath Path, Device Expected) : Guard(Path)
+{
+    public override Expression Condition(Expression value) =>
+        Expression.Call(typeof(DeviceGuard), nameof(AreSame), null, Expression.Convert(value, typeof(object)), Expression.Constant(Expected));
+
+    public override bool Holds(object? value) => AreSame(value, Expected);
+
+    private static bool AreSame(object? value, Device expected) =>
+        ReferenceEquals(value, expected) || (value is Device device && device.GetType() == typeof(Device) && device.type == expected.type && device.index == expected.index);
+
+    public override string ToString() => $"{Path} is {Expected}";
+}
+
 /// <summary>An object of this type.</summary>
 internal sealed record TypeGuard(AccessPath Path, Type Expected) : Guard(Path)
 {

@@ -45,6 +45,9 @@ internal sealed partial class LeafCall
     /// <summary>The value of a tensor.</summary>
     public Value Value(object? tensor) => _tracer.Tensors.Find((Tensor)tensor!)!;
 
+    /// <summary>Whether the program made a tensor, and nothing else that it knows is another handle of it.</summary>
+    public bool IsOwn(Tensor tensor) => !_tracer.Tensors.IsExternal(tensor) && !_tracer.Tensors.HasTwin(tensor);
+
     /// <summary>Adds a node.</summary>
     public Node Add(Operator op, ImmutableArray<Argument> arguments) => _tracer.Builder.Add(Drawn(op, arguments.SelectMany(argument => argument.Values)), arguments);
 

@@ -58,7 +58,7 @@ internal sealed partial class Tracer
         }
         else
         {
-            _guards.Add(new IdentityGuard(path, value!));
+            _guards.Add(path.IsArgument && value is Device device && value.GetType() == typeof(Device) ? new DeviceGuard(path, device) : new IdentityGuard(path, value!));
             MarkOuter(value);
         }
     }

@@ -62,12 +62,21 @@ internal static class IndexLowering
     public static IReadOnlyList<Value>? Fill(LeafCall call)
     {
         var self = call.Value(call.Self);
-        if (View(call, (TensorIndex[])call.Arguments[1]!) is not (var view, null) || ArgumentOf.Number(call.Arguments[0]!) is not { } number)
+        if (View(call, (TensorIndex[])call.Arguments[1]!) is not var (view, indices) || ArgumentOf.Number(call.Arguments[0]!) is not { } number)
         {
             return null;
         }
 
-        call.Add("aten::fill_.Scalar", view, number);
+        if (indices is null)
+        {
+            call.Add("aten::fill_.Scalar", view, number);
+        }
+        else
+        {
+            var value = call.Add("aten::full", Array.Empty<long>(), number, self.Type.DType, NoArgument.Instance, new DeviceArgument(self.Type.Device));
+            call.Add("aten::index_put_", view, new ValuesArgument([.. indices]), value, false);
+        }
+
         return [self];
     }
 

@@ -36,6 +36,7 @@ internal static class LoweringRules
         "Tensor.clamp(Tensor,Tensor) => clamp.Tensor(@, $0, $1)",
         "Tensor.clamp_min(Scalar) => clamp_min(@, $0)",
         "Tensor.clamp_max(Scalar) => clamp_max(@, $0)",
+        "Tensor.nan_to_num(double,double?,double?) => nan_to_num(@, $0, $1, $2)",
 
         // Comparison and logic
         "Tensor.eq(Tensor) => eq.Tensor(@, $0)",
@@ -64,6 +65,7 @@ internal static class LoweringRules
         "Tensor.leaky_relu(Scalar) => leaky_relu(@, $0)",
         "Tensor.elu(Scalar,Scalar,Scalar) => elu(@, $0, $1, $2)",
         "Tensor.hardtanh(Scalar,Scalar) => hardtanh(@, $0, $1)",
+        "Tensor.relu6() => hardtanh(@, 0, 6)",
         "Tensor.threshold(Scalar,Scalar) => threshold(@, $0, $1)",
         "Tensor.softplus1(Scalar,Scalar) => softplus(@, $0, $1)",
         "special.expit(Tensor) => sigmoid($0)",

@@ -29,7 +29,9 @@ internal static class LoweringTable
         // TorchSharp's hardtanh_ does not do what hardtanh does: the call stays.
         if (!key.StartsWith("Tensor.hardtanh_(", StringComparison.Ordinal) && key.IndexOf("_(", StringComparison.Ordinal) is > 0 and var end && _rules.TryGetValue(key.Remove(end, 1), out var functional))
         {
-            return Operators.Find(InPlace(functional.Operator)) is { } op ? functional.Apply(call, op) : null;
+            // Where no operator writes into its first input, one that returns is copied there.
+            return Operators.FindOwn(InPlace(functional.Operator)) is { } op ? functional.Apply(call, op)
+                : Operators.FindOwn(functional.Operator) is { } pure && functional.Apply(call, pure) is [var value] ? [call.Add("aten::copy_", call.Value(call.Self), value, false)] : null;
         }
 
         return call.Self is Tensor self && call.Arguments.Length == 0 && Operators.Find("aten::" + call.Method.Name) is { } same

@@ -17,7 +17,11 @@ internal static class SpecialLowerings
         ["Tensor.ones(long[])"] = call => Filled(call, "aten::fill_.Scalar", 1L),
         ["Tensor.log_sigmoid()"] = call => [call.Add("aten::neg", call.Add("aten::softplus", call.Add("aten::neg", call.Value(call.Self))))],
         ["Tensor.round(long)"] = call => [call.Arguments[0] is long digits and not 0L ? call.Add("aten::round.decimals", call.Value(call.Self), digits) : call.Add("aten::round", call.Value(call.Self))],
-        ["Tensor.squeeze(long?)"] = call => [call.Arguments[0] is long dim ? call.Add("aten::squeeze.dim", call.Value(call.Self), dim) : call.Add("aten::squeeze", call.Value(call.Self))],
+        ["Tensor.squeeze(long?)"] = call => [Squeezed(call)],
+        ["Tensor.squeeze_(long?)"] = call => Becomes(call, () => Squeezed(call)),
+        ["Tensor.unsqueeze_(long)"] = call => Becomes(call, () => call.Add("aten::unsqueeze", call.Value(call.Self), (long)call.Arguments[0]!)),
+        ["Tensor.transpose_(long,long)"] = call => Becomes(call, () => call.Add("aten::transpose.int", call.Value(call.Self), (long)call.Arguments[0]!, (long)call.Arguments[1]!)),
+        ["Tensor.detach_()"] = call => Becomes(call, () => call.Add("aten::detach", call.Value(call.Self))),
         ["Tensor.std(bool)"] = call => Spread(call, "std", null),
         ["Tensor.var(bool)"] = call => Spread(call, "var", null),
         ["Tensor._std(ReadOnlySpan<long>,bool,bool,ScalarType?)"] = call => Spread(call, "std", ArgumentOf.Integers(call.Arguments[0])),
@@ -50,6 +54,12 @@ internal static class SpecialLowerings
         ?? (key.StartsWith("torch._tensor_generic(", StringComparison.Ordinal) ? Literal
             : key.StartsWith("Tensor.get_TensorItems(long", StringComparison.Ordinal) ? IndexLowering.Element
             : key.StartsWith("Tensor.set_TensorItems(long", StringComparison.Ordinal) ? IndexLowering.SetElement : null);
+
+    private static Value Squeezed(LeafCall call) =>
+        call.Arguments[0] is long dim ? call.Add("aten::squeeze.dim", call.Value(call.Self), dim) : call.Add("aten::squeeze", call.Value(call.Self));
+
+    /// <summary>A tensor that becomes a view of what it was: its values stay where they are. One from outside, or that another handle leads to, changes for others too.</summary>
+    private static IReadOnlyList<Value>? Becomes(LeafCall call, Func<Value> view) => call.IsOwn((Tensor)call.Self!) ? [view()] : null;
 
     private static IReadOnlyList<Value>? Filled(LeafCall call, string name, params ReadOnlySpan<Argument> number)
     {

@@ -150,6 +150,32 @@ public sealed partial class SplitTests
     }
 
     [Fact]
+    public void Device_IsAliveAcrossTheBreak()
+    {
+        using var module = new Written(x =>
+        {
+            var device = x.device; // another object each time
+            return x.mean().item<float>() > 0 ? x + ones(8, device: device) : x;
+        });
+        Serves(module, 1, 2, Positive(1), Positive(2), Positive(3));
+    }
+
+    /// <summary>Two that lay in the same memory are two that did, though both are freed when the call ends: no other graph for each call.</summary>
+    [Fact]
+    public void InPlaceAfterTheBreak_OnAnotherHandleOfWhatIsFreed()
+    {
+        using var module = new Written(x =>
+        {
+            using var sum = x.sum(-1, keepdim: true);
+            using var same = sum.to(ScalarType.Float32);
+            var s = x.mean().item<float>();
+            using var changed = same.mul_(s);
+            return x * changed;
+        });
+        Serves(module, 2, 3, Positive(1), Positive(2), Positive(3), Positive(4));
+    }
+
+    [Fact]
     public void FieldsAndInPlaceChanges_AreDoneOnceInOrder()
     {
         using var eager = new Counting();

@@ -21,6 +21,16 @@ public sealed class TrainingTrapTests
         call.AssertTrains();
     }
 
+    /// <summary>Recorded with other values each time: offsets must begin at 0 and be in order in all of them.</summary>
+    [Fact]
+    public void Offsets_of_bags_stay_in_order()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(4);
+        using var call = TrainedCall.Of(TrainedCall.ByLibTorch, new Bags(), randint(0, 9, [12]), tensor(new long[] { 0, 3, 5, 9 }));
+        call.AssertTrains();
+    }
+
     [Fact]
     public void Operations_in_place_leave_what_autograd_keeps()
     {
@@ -284,5 +294,16 @@ public sealed class TrainingTrapTests
             var y = _first.call(x).tanh();
             return y.mean().item<float>() > 100 ? y : _second.call(y) * 2 + y.sum();
         }
+    }
+
+    private sealed class Bags : Module<Tensor, Tensor, Tensor>
+    {
+        private readonly EmbeddingBag _bag = EmbeddingBag(9, 6, sparse: false);
+        private readonly Linear _last = Linear(6, 3);
+
+        public Bags()
+            : base(nameof(Bags)) => RegisterComponents();
+
+        public override Tensor forward(Tensor ids, Tensor offsets) => _last.call(_bag.call(ids, offsets));
     }
 }
