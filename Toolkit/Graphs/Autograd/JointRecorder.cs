@@ -177,9 +177,9 @@ internal sealed class JointRecorder(Dispatcher dispatcher, Graph graph, IReadOnl
         }
 
         var (first, before, after) = (example[..1], example[..^1], example[1..]);
-        var isInOrder = before.le(after).all().ToBoolean() || before.ge(after).all().ToBoolean();
-        var closer = isInOrder ? cat([first, before.add(after).floor_divide(_two)]) : null;
-        return closer is null || closer.eq(example).all().ToBoolean() ? null : times > 1 ? Closer(closer, times - 1) ?? closer : closer;
+        var isInOrder = before.le(after).all().item<bool>() || before.ge(after).all().item<bool>();
+        var closer = isInOrder ? cat([first, before.add(after, Ops.Scalars.One).floor_divide(_two)]) : null;
+        return closer is null || closer.eq(example).all().item<bool>() ? null : times > 1 ? Closer(closer, times - 1) ?? closer : closer;
     }
 
     private static Tensor Like(Tensor example, Tensor values) => empty_like(example).copy_(values);
