@@ -129,7 +129,10 @@ internal static class KernelPrelude
 
             [MethodImpl(Inline)] private static Vector128<float> Fold(VF x) =>
                 Greater(Greater(x.GetLower().GetLower(), x.GetLower().GetUpper()), Greater(x.GetUpper().GetLower(), x.GetUpper().GetUpper()));
-        """ + Parts;
+
+            [MethodImpl(Inline)] private static VF LoadPart(float* p, long count) => Avx512F.MaskLoad(p, Lanes(count), VF.Zero);
+            [MethodImpl(Inline)] private static void StorePart(float* p, VF x, long count) => Avx512F.MaskStore(p, Lanes(count), x);
+        """;
 
     private const string NotWide = """
 
