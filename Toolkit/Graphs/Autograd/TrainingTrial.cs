@@ -14,6 +14,9 @@ internal static class TrainingTrial
     /// </summary>
     private const double Negligible = 0.1;
 
+    /// <summary>Likewise of what a call leaves in its inputs: the running mean of what a convolution makes of normalised values is zero in exact arithmetic.</summary>
+    private const double NegligibleAfter = 1e-3;
+
     /// <summary>What differs; null for nothing.</summary>
     public static string? Difference(TrainingVariant variant, JointRecording recording, IReadOnlyList<Tensor> held)
     {
@@ -26,8 +29,10 @@ internal static class TrainingTrial
             var joint = variant.Joint;
             string Name(int i) => i < joint.Outputs ? $"output {i}" : $"the gradient of {joint.Graph.Inputs[joint.Sources[i - joint.Outputs]].Path}";
             var least = Negligible * recording.Results.Skip(joint.Outputs).Select(Greatest).DefaultIfEmpty().Max();
+
+            var leastAfter = NegligibleAfter * recording.After.Where(tensor => tensor.is_floating_point()).Select(Greatest).DefaultIfEmpty().Max();
             return results.Zip(recording.Results).Select((pair, i) => Difference(pair.First, pair.Second, Name(i), i < joint.Outputs ? 0 : least)).FirstOrDefault(text => text is not null)
-                ?? arguments.Zip(recording.After).Select((pair, i) => Difference(pair.First, pair.Second, $"{joint.Graph.Inputs[i].Path} after the call", 0)).FirstOrDefault(text => text is not null);
+                ?? arguments.Zip(recording.After).Select((pair, i) => Difference(pair.First, pair.Second, $"{joint.Graph.Inputs[i].Path} after the call", leastAfter)).FirstOrDefault(text => text is not null);
         }
         finally
         {
