@@ -130,8 +130,19 @@ internal static class KernelPrelude
             [MethodImpl(Inline)] private static Vector128<float> Fold(VF x) =>
                 Greater(Greater(x.GetLower().GetLower(), x.GetLower().GetUpper()), Greater(x.GetUpper().GetLower(), x.GetUpper().GetUpper()));
 
-            [MethodImpl(Inline)] private static VF LoadPart(float* p, long count) => Avx512F.MaskLoad(p, Lanes(count), VF.Zero);
-            [MethodImpl(Inline)] private static void StorePart(float* p, VF x, long count) => Avx512F.MaskStore(p, Lanes(count), x);
+            [MethodImpl(Inline)] private static VF LoadPart(float* p, long count)
+            {
+                if (Avx512F.IsSupported) { return Avx512F.MaskLoad(p, Lanes(count), VF.Zero); }
+                var x = stackalloc float[W];
+                for (var i = 0; i < W; i++) { x[i] = i < count ? p[i] : 0; }
+                return V.Load(x);
+            }
+
+            [MethodImpl(Inline)] private static void StorePart(float* p, VF x, long count)
+            {
+                if (Avx512F.IsSupported) { Avx512F.MaskStore(p, Lanes(count), x); return; }
+                for (var i = 0; i < count; i++) { p[i] = x[i]; }
+            }
         """;
 
     private const string NotWide = """
